@@ -1,0 +1,5 @@
+"""Run the command line: `python -m deploy`."""
+
+from deploy.cli import main
+
+main()
