@@ -1,0 +1,85 @@
+"""The command line: one short function a command; no logic.
+
+Exit codes: 0 fine, 1 found something, 2 could not run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deploy.errors import Refused
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+lab_app = typer.Typer(no_args_is_help=True, help="Real Debian hosts on this machine, in a network with no way out.")
+app.add_typer(lab_app, name="lab")
+
+LAB = Path("inventories/lab")
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document at the end.")]
+
+
+def main() -> None:
+    """Run a command; what is refused is printed a line each and ends with exit code 2."""
+    try:
+        app()
+    except Refused as refused:
+        for finding in refused.findings:
+            print(f"bsw: {finding}", file=sys.stderr)
+        sys.exit(2)
+
+
+@lab_app.command("up")
+def lab_up(names: Annotated[list[str] | None, typer.Argument(help="Hosts; default: all of the inventory.")] = None) -> None:
+    """Start the lab's hosts; those that run are left alone."""
+    from deploy.lab import up
+    from deploy.lab.plan import hosts
+
+    started = up(hosts(names or []))
+    print(f"lab: started {', '.join(started)}" if started else "lab: everything is up already")
+
+
+@lab_app.command("status")
+def lab_status(as_json: Json = False) -> None:
+    """Print every host and its state."""
+    from deploy.lab import status
+
+    found = status()
+    if as_json:
+        print(json.dumps({"hosts": [vars(host) for host in found]}))
+        return
+    for host in found:
+        print(f"{host.name:12} {host.ipv4:16} {host.ipv6:20} {host.state}")
+    if not found:
+        print("lab: not up")
+
+
+@lab_app.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+def lab_exec(command: Annotated[list[str], typer.Argument(metavar="CMD…")]) -> None:
+    """Run any command of this machine inside the lab's network, with its resolver and its certificate authority."""
+    from deploy.lab import exec_prefix
+
+    prefix = exec_prefix()
+    os.execvp(prefix[0], [*prefix, *command])
+
+
+@lab_app.command("ssh", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+def lab_ssh(host: str, command: Annotated[list[str] | None, typer.Argument(metavar="CMD…")] = None) -> None:
+    """Log in to a lab host, or run a command on it."""
+    from deploy.lab import SSH_CONFIG
+
+    os.execvp("ssh", ["ssh", "-F", str(SSH_CONFIG), host, *(command or [])])
+
+
+@lab_app.command("down")
+def lab_down(names: Annotated[list[str] | None, typer.Argument(help="Hosts; default: the whole lab.")] = None) -> None:
+    """End hosts; the whole lab leaves nothing behind."""
+    from deploy.lab import down
+
+    ended = down(names or [])
+    print(f"lab: ended {', '.join(ended)}" if ended else "lab: nothing to end")
