@@ -1,0 +1,86 @@
+"""The way to an organisation's directory: ssh to the host, LDAP over TLS through it, bound as the account `people`."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import ldap3
+from ldap3.core.exceptions import LDAPException
+
+from deploy.errors import Finding, Refused
+from deploy.inventory import Host, Inventory, Organisation, secrets
+from deploy.paths import RUN
+from deploy.people.directory import Directory
+from deploy.people.tunnel import forward
+
+_PORT = 636
+_SECONDS = 20
+
+
+@contextlib.contextmanager
+def session(inventory: Inventory, organisation: str | None = None) -> Iterator[Directory]:
+    """An open directory.
+
+    Args:
+        inventory: where the organisation stands.
+        organisation: its id; None: the primary one.
+
+    Raises:
+        Refused: there is no such organisation, it has no directory, or the directory cannot be reached.
+    """
+    of = _organisation(inventory, organisation)
+    hosts = of.running("directory")
+    if not hosts:
+        raise Refused(Finding(of.id, "has no directory", "let one of its hosts run `directory`"))
+    name, account = of.public_names["ldap"], f"cn=people,ou=services,{of.base_dn}"
+    password = secrets.read(inventory)[of.id]["openldap_people_secret"]
+    with forward(ssh_command(hosts[0]), hosts[0].ansible_host or hosts[0].ipv4, f"{hosts[0].ipv4}:{_PORT}") as port:
+        tls = ldap3.Tls(
+            validate=ssl.CERT_REQUIRED, version=ssl.PROTOCOL_TLS_CLIENT, valid_names=[name], sni=name,
+            ca_certs_file=str(authorities(inventory)),
+        )  # fmt: skip
+        server = ldap3.Server("127.0.0.1", port, use_ssl=True, tls=tls, connect_timeout=_SECONDS)
+        try:
+            connection = ldap3.Connection(
+                server, account, password, receive_timeout=_SECONDS, raise_exceptions=True, auto_bind=True
+            )
+        except LDAPException as error:
+            remedy = "is it converged with the vault's secrets? run: bsw up"
+            raise Refused(Finding(f"{name}:{_PORT}", f"no log-in to the directory: {error}", remedy)) from error
+        try:
+            yield Directory(connection, of.base_dn, of.domain)
+        finally:
+            with contextlib.suppress(LDAPException):
+                connection.unbind()
+
+
+def _organisation(inventory: Inventory, wanted: str | None) -> Organisation:
+    if wanted is None:
+        return inventory.primary
+    if wanted not in inventory.organisations:
+        known = ", ".join(inventory.organisations)
+        raise Refused(Finding(wanted, "there is no such organisation in the inventory", f"one of: {known}"))
+    return inventory.organisations[wanted]
+
+
+def ssh_command(host: Host) -> list[str]:
+    """The ssh command for a host, with what the inventory says about the connection."""
+    variables = host.variables
+    command = ["ssh"]
+    for option, name in (("-l", "ansible_user"), ("-p", "ansible_port"), ("-i", "ansible_ssh_private_key_file")):
+        if variables.get(name):
+            command += [option, str(variables[name])]
+    for name in ("ansible_ssh_common_args", "ansible_ssh_extra_args"):
+        command += shlex.split(str(variables.get(name) or ""))
+    return command
+
+
+def authorities(inventory: Inventory) -> Path:
+    """The certificate authorities that are trusted: the machine's; in a lab also the lab's own."""
+    if inventory.environment == "lab":
+        return RUN / "lab" / "ca-certificates.crt"
+    return Path(ssl.get_default_verify_paths().cafile or "/etc/ssl/certs/ca-certificates.crt")
