@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from deploy.inventory import components
 from deploy.inventory.fields import (
@@ -28,6 +28,7 @@ from deploy.inventory.fields import (
     ReachableAs,
     ZoneName,
 )
+from deploy.inventory.records import record
 
 PUBLIC_NAMES: Mapping[str, tuple[str, ...]] = {
     "mail": ("mail",),
@@ -127,7 +128,9 @@ class OrganisationEntry(_Model):
         default_factory=dict, description="public names that are not `<name>.<domain>`, such as `mail: mx.rijk.test`"
     )
     zones: tuple[ZoneName, ...] = Field((), description="zones that its name servers serve beside its domain")
-    records: tuple[str, ...] = Field((), description="further DNS records, lines of a master file relative to its domain")
+    records: tuple[Annotated[str, AfterValidator(record)], ...] = Field(
+        (), description="further DNS records, lines of a master file relative to its domain"
+    )
     ttl: Seconds = Field(3600, description="how long others may keep its DNS records, in seconds")
 
 
