@@ -7,10 +7,11 @@ import hashlib
 from typing import cast
 
 import dns.dnssec
+import dns.dnssectypes
 import dns.name
 import dns.rdtypes.ANY.DNSKEY
 import dns.rdtypes.ANY.DS
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 SECURE_ENTRY_POINT = 257
@@ -23,7 +24,7 @@ def _p256(pem: str) -> ec.EllipticCurvePrivateKey:
 
 def dnskey(pem: str) -> dns.rdtypes.ANY.DNSKEY.DNSKEY:
     """The DNSKEY of a P-256 key that signs a whole zone: algorithm 13 (RFC 6605), flags 257."""
-    algorithm = dns.dnssec.Algorithm.ECDSAP256SHA256
+    algorithm = dns.dnssectypes.Algorithm.ECDSAP256SHA256
     return dns.dnssec.make_dnskey(_p256(pem).public_key(), algorithm, SECURE_ENTRY_POINT)
 
 
@@ -34,7 +35,7 @@ def ds(zone: str, pem: str) -> dns.rdtypes.ANY.DS.DS:
         zone: its name with the dot at its end.
         pem: its private key.
     """
-    return dns.dnssec.make_ds(dns.name.from_text(zone), dnskey(pem), dns.dnssec.DSDigest.SHA256)
+    return dns.dnssec.make_ds(dns.name.from_text(zone), dnskey(pem), dns.dnssectypes.DSDigest.SHA256)
 
 
 def bind_private_key(pem: str) -> str:
@@ -44,15 +45,22 @@ def bind_private_key(pem: str) -> str:
     return f"Private-key-format: v1.2\nAlgorithm: 13 (ECDSAP256SHA256)\nPrivateKey: {text}\n"
 
 
+def _public_info(pem: str) -> bytes:
+    """The public half of any key as certificates carry it: SubjectPublicKeyInfo in DER (RFC 5280, 4.1.2.7)."""
+    public = load_pem_private_key(pem.encode(), None).public_key()
+    return public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
 def tlsa(pem: str) -> str:
     """The TLSA of a server with that key: the key itself, whoever certifies it (3 1 1; RFC 7671, 5.1)."""
-    public = load_pem_private_key(pem.encode(), None).public_key()
-    info = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return f"3 1 1 {hashlib.sha256(info).hexdigest()}"
+    return f"3 1 1 {hashlib.sha256(_public_info(pem)).hexdigest()}"
+
+
+def pin(pem: str) -> str:
+    """The digest of a key as ``curl --pinnedpubkey`` takes it."""
+    return f"sha256//{base64.b64encode(hashlib.sha256(_public_info(pem)).digest()).decode()}"
 
 
 def dkim(pem: str) -> str:
     """The DKIM record of an RSA key (RFC 6376, 3.6.1)."""
-    public = cast(rsa.RSAPrivateKey, load_pem_private_key(pem.encode(), None)).public_key()
-    info = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return f"v=DKIM1; k=rsa; p={base64.b64encode(info).decode()}"
+    return f"v=DKIM1; k=rsa; p={base64.b64encode(_public_info(pem)).decode()}"

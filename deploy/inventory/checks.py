@@ -32,7 +32,9 @@ def hosts(layout: Layout) -> Iterator[Finding]:
                 remedy = "use lower-case letters, digits and hyphens, at most 63"
                 yield Finding(where, f"host {host!r} is not a DNS label", remedy)
             if host in owners:
-                yield Finding(where, f"host {host!r} is also in organisation {owners[host]!r}", "keep it in one of the two")
+                yield Finding(
+                    where, f"host {host!r} is also in organisation {owners[host]!r}", "keep it in one of the two"
+                )
             owners.setdefault(host, group)
     if not layout.groups:
         yield Finding(layout.home, "no organisation in hosts.yml", "name one below all.children")
@@ -108,7 +110,11 @@ def _idle(
     for capability, component in chosen.items():
         if component != OFF and not runners.get(capability) and listed:
             where = listed.at(capability).where
-            yield Finding(where, f"no host of {name} runs {capability}", f"add it to `runs` of a host, or write `{capability}: off`")
+            yield Finding(
+                where,
+                f"no host of {name} runs {capability}",
+                f"add it to `runs` of a host, or write `{capability}: off`",
+            )
 
 
 def _needs(group: GroupLayout, runners: Mapping[str, list[str]]) -> Iterator[Finding]:
@@ -118,10 +124,14 @@ def _needs(group: GroupLayout, runners: Mapping[str, list[str]]) -> Iterator[Fin
             rule: Capability | None = CAPABILITIES.get(item.value)
             for needed in rule.needs_here if rule else ():
                 if host not in runners.get(needed, []):
-                    yield Finding(item.where, f"{item.value} on {host!r} needs {needed} on the same host", f"add {needed}")
+                    yield Finding(
+                        item.where, f"{item.value} on {host!r} needs {needed} on the same host", f"add {needed}"
+                    )
             for needed in rule.needs if rule else ():
                 if not runners.get(needed):
-                    yield Finding(item.where, f"{item.value} needs {needed} in the organisation", f"add {needed} to a host")
+                    yield Finding(
+                        item.where, f"{item.value} needs {needed} in the organisation", f"add {needed} to a host"
+                    )
 
 
 # the whole
@@ -163,11 +173,15 @@ def _addresses(found: Inventory, layout: Layout) -> Iterator[Finding]:
             where = _place(layout, host, *path)
             if address in seen:
                 owner, first = seen[address]
-                yield Finding(where, f"address {address} of {host.name!r} is also of {owner!r} ({first})", "give each its own")
+                yield Finding(
+                    where, f"address {address} of {host.name!r} is also of {owner!r} ({first})", "give each its own"
+                )
             seen.setdefault(address, (host.name, where))
             if found.environment == "lab" and not _in_lab(address):
                 allowed = " or ".join(map(str, LAB_NETWORKS))
-                yield Finding(where, f"address {address} of {host.name!r} is outside the lab's networks", f"use {allowed}")
+                yield Finding(
+                    where, f"address {address} of {host.name!r} is outside the lab's networks", f"use {allowed}"
+                )
 
 
 def _in_lab(address: str) -> bool:
@@ -179,7 +193,9 @@ def _names(found: Inventory, layout: Layout) -> Iterator[Finding]:
     for one in found.organisations.values():
         where = _organisation_place(layout, one, "domain")
         if one.domain in domains:
-            yield Finding(where, f"domain {one.domain} is also of organisation {domains[one.domain]!r}", "give each its own")
+            yield Finding(
+                where, f"domain {one.domain} is also of organisation {domains[one.domain]!r}", "give each its own"
+            )
         domains.setdefault(one.domain, one.id)
         if "." not in one.domain and found.environment != "lab":
             yield Finding(where, f"domain {one.domain!r} is a top-level domain", "write it like rijk.test")
@@ -191,16 +207,22 @@ def _public_names(one: Organisation, layout: Layout) -> Iterator[Finding]:
     for key, name in one.names.items():
         where = _organisation_place(layout, one, "names", key)
         if key not in known:
-            yield Finding(where, f"unknown public name {key!r}", did_you_mean(key, known) or f"there are {', '.join(known)}")
+            yield Finding(
+                where, f"unknown public name {key!r}", did_you_mean(key, known) or f"there are {', '.join(known)}"
+            )
         if not name.endswith(f".{one.domain}"):
-            yield Finding(where, f"{name} is not below {one.domain}", "a public name stands in the organisation's own domain")
-    used = defaultdict(set)
+            yield Finding(
+                where, f"{name} is not below {one.domain}", "a public name stands in the organisation's own domain"
+            )
+    used: dict[str, set[str]] = defaultdict(set)
     for key, name in one.public_names.items():
         used[name].update(host.name for host in one.located(key))
     for host in one.hosts.values():
         if used.get(host.fqdn, {host.name}) != {host.name}:
             others = ", ".join(sorted(used[host.fqdn]))
-            yield Finding(_place(layout, host), f"{host.fqdn} is a public name on {others}", "give the host another name")
+            yield Finding(
+                _place(layout, host), f"{host.fqdn} is a public name on {others}", "give the host another name"
+            )
 
 
 def _zones(found: Inventory, layout: Layout) -> Iterator[Finding]:
@@ -229,4 +251,6 @@ def _platform(found: Inventory, layout: Layout) -> Iterator[Finding]:
             yield Finding(where, "certificates need platform.acme", f"name the authority in {layout.home}")
         for capability, component in one.components.items():
             if component != OFF and CAPABILITIES[capability].lab_only and found.environment != "lab":
-                yield Finding(listed.at(capability).where, f"{capability} is for labs only", f"write `{capability}: off`")
+                yield Finding(
+                    listed.at(capability).where, f"{capability} is for labs only", f"write `{capability}: off`"
+                )

@@ -14,7 +14,7 @@ _LABEL_RULE = "use lower-case letters, digits and hyphens, at most 63, no hyphen
 _MAILBOX = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+")
 
 
-class Wrong(ValueError):
+class FieldError(ValueError):
     """A value that cannot be what it should be.
 
     Attributes:
@@ -36,10 +36,10 @@ def label(text: str) -> str:
     """One DNS label.
 
     Raises:
-        Wrong: it is none.
+        FieldError: it is none.
     """
     if not is_label(text):
-        raise Wrong(f"{text!r} is not a DNS label", _LABEL_RULE)
+        raise FieldError(f"{text!r} is not a DNS label", _LABEL_RULE)
     return text
 
 
@@ -47,10 +47,10 @@ def domain(text: str) -> str:
     """A DNS name without the dot at its end, in lower case, at most 253 characters (RFC 1035, 2.3.4).
 
     Raises:
-        Wrong: it is none.
+        FieldError: it is none.
     """
     if len(text) > 253 or not all(map(is_label, text.split("."))) or text.rpartition(".")[2].isdigit():
-        raise Wrong(f"{text!r} is not a domain name", f"write it like rijk.test; in each part {_LABEL_RULE}")
+        raise FieldError(f"{text!r} is not a domain name", f"write it like rijk.test; in each part {_LABEL_RULE}")
     return text
 
 
@@ -58,10 +58,10 @@ def zone(text: str) -> str:
     """A zone's name with the dot at its end; ``.`` is the root.
 
     Raises:
-        Wrong: it is none.
+        FieldError: it is none.
     """
     if text != "." and not (text.endswith(".") and all(map(is_label, text[:-1].split(".")))):
-        raise Wrong(f"{text!r} is not the name of a zone", "write it with a dot at its end, like test.")
+        raise FieldError(f"{text!r} is not the name of a zone", "write it with a dot at its end, like test.")
     return text
 
 
@@ -69,7 +69,7 @@ def ipv4(text: str) -> str:
     """An IPv4 address that a host can have.
 
     Raises:
-        Wrong: it is none.
+        FieldError: it is none.
     """
     return _address(text, 4, "write it like 198.18.10.11")
 
@@ -78,7 +78,7 @@ def ipv6(text: str) -> str:
     """An IPv6 address that a host can have, in its canonical form (RFC 5952).
 
     Raises:
-        Wrong: it is none.
+        FieldError: it is none.
     """
     return _address(text, 6, 'write it like "fd00:18:10::11"')
 
@@ -87,7 +87,7 @@ def address(text: str) -> str:
     """An address of either family that a host can have.
 
     Raises:
-        Wrong: it is none.
+        FieldError: it is none.
     """
     return _address(text, 0, 'write it like 198.18.10.11 or "fd00:18:10::11"')
 
@@ -97,11 +97,11 @@ def _address(text: str, version: int, remedy: str) -> str:
     try:
         found = ipaddress.ip_address(text)
     except ValueError:
-        raise Wrong(f"{text!r} is not {kind}", remedy) from None
+        raise FieldError(f"{text!r} is not {kind}", remedy) from None
     if version not in (0, found.version):
-        raise Wrong(f"{text!r} is not {kind}", remedy)
+        raise FieldError(f"{text!r} is not {kind}", remedy)
     if found.is_loopback or found.is_multicast or found.is_unspecified or found.is_link_local:
-        raise Wrong(f"{text!r} is not {kind} that others can reach", remedy)
+        raise FieldError(f"{text!r} is not {kind} that others can reach", remedy)
     return str(found)
 
 
@@ -109,12 +109,13 @@ def network(text: str) -> str:
     """An address or a network of either family.
 
     Raises:
-        Wrong: it is none.
+        FieldError: it is none.
     """
     try:
         found = ipaddress.ip_network(text)
     except ValueError:
-        raise Wrong(f"{text!r} is not an address or a network", "write it like 198.18.10.1 or 198.18.10.0/24") from None
+        remedy = "write it like 198.18.10.1 or 198.18.10.0/24"
+        raise FieldError(f"{text!r} is not an address or a network", remedy) from None
     return str(found.network_address) if found.num_addresses == 1 else str(found)
 
 
@@ -122,7 +123,7 @@ def reachable_as(text: str) -> str:
     """Where ssh finds a host: an address or a name.
 
     Raises:
-        Wrong: it is neither.
+        FieldError: it is neither.
     """
     return address(text) if ":" in text or text.replace(".", "").isdigit() else domain(text)
 
@@ -131,11 +132,11 @@ def mailbox(text: str) -> str:
     """A mail address.
 
     Raises:
-        Wrong: it is none.
+        FieldError: it is none.
     """
     local, at, host = text.rpartition("@")
     if not at or not _MAILBOX.fullmatch(local):
-        raise Wrong(f"{text!r} is not a mail address", "write it like security@rijk.test")
+        raise FieldError(f"{text!r} is not a mail address", "write it like security@rijk.test")
     return f"{local}@{domain(host)}"
 
 
@@ -143,18 +144,17 @@ def https(text: str) -> str:
     """An https address.
 
     Raises:
-        Wrong: it is none.
+        FieldError: it is none.
     """
     parts = urlsplit(text)
     if parts.scheme != "https" or not parts.hostname:
-        raise Wrong(f"{text!r} is not an https address", "write it like https://acme.test:14000/dir")
+        raise FieldError(f"{text!r} is not an https address", "write it like https://acme.test:14000/dir")
     return text
 
 
 def _component(value: object) -> object:
     """``off`` is a boolean in YAML 1.1 unless it is quoted."""
     return "off" if value is False else value
-
 
 
 Label = Annotated[str, AfterValidator(label)]

@@ -63,7 +63,9 @@ def unknown_keys(level: Level, variables: Variables, options: RoleOptions) -> It
     """Variables that nobody would read, or that may not be written where they are."""
     for key, node in variables.items():
         if key.endswith("_secret"):
-            yield Finding(node.where, f"{key!r} in the open", "remove it; `bsw inventory secrets` keeps secrets encrypted")
+            yield Finding(
+                node.where, f"{key!r} in the open", "remove it; `bsw inventory secrets` keeps secrets encrypted"
+            )
         elif key.startswith("bsw_"):
             yield Finding(node.where, f"{key!r} is computed by the toolkit", "remove it")
         elif key not in level.keys | CONNECTION and not options.knows(key):

@@ -92,7 +92,12 @@ class _Surveyor:
         if root:
             self._only(root, {"all"}, "a group outside `all`", "put it below all.children")
         if self.top:
-            self._only(self.top, {"children", "vars"}, "a host outside an organisation", "put it below all.children.<organisation>")
+            self._only(
+                self.top,
+                {"children", "vars"},
+                "a host outside an organisation",
+                "put it below all.children.<organisation>",
+            )
         return self._mapping(self.top, "children")
 
     def _only(self, node: Node, allowed: set[str], what: str, remedy: str) -> None:
@@ -114,17 +119,23 @@ class _Surveyor:
     def _group(self, name: str, node: Node) -> GroupLayout:
         for key, member in node.members.items():
             if key not in _GROUP_KEYS:
-                self.refuse(member.where, f"unknown key {key!r} in a group", "an organisation has `hosts` and `vars`, no groups")
+                self.refuse(
+                    member.where, f"unknown key {key!r} in a group", "an organisation has `hosts` and `vars`, no groups"
+                )
         variables = self._merge(self._mapping(node, "vars"), self._variable_files("group_vars", name))
         entries = self._mapping(node, "hosts")
         if not entries:
             self.refuse(node.where, f"organisation {name!r} has no hosts", "name its hosts, or remove it")
         hosts = {host: self._host(host, entry) for host, entry in entries.items()}
-        return GroupLayout(node.where, variables, hosts, {host: entry.where for host, entry in entries.items()}, self._home(name))
+        return GroupLayout(
+            node.where, variables, hosts, {host: entry.where for host, entry in entries.items()}, self._home(name)
+        )
 
     def _host(self, name: str, entry: Node) -> Variables:
         if not isinstance(entry.value, dict | None):
-            self.refuse(entry.where, f"the variables of host {name!r} are not a mapping", "write `key: value` lines below it")
+            self.refuse(
+                entry.where, f"the variables of host {name!r} are not a mapping", "write `key: value` lines below it"
+            )
         return self._merge(entry.members, self._variable_files("host_vars", name))
 
     # group_vars and host_vars
@@ -171,5 +182,9 @@ class _Surveyor:
 
     def _other_files(self) -> None:
         for path in sorted(self.root.glob("*")):
-            if path.is_file() and path.name != "hosts.yml" and path.suffix in {*_SUFFIXES, "", ".ini", ".json", ".toml"}:
+            if (
+                path.is_file()
+                and path.name != "hosts.yml"
+                and path.suffix in {*_SUFFIXES, "", ".ini", ".json", ".toml"}
+            ):
                 self.refuse(readable(path), "an inventory file beside hosts.yml", "move what it says into hosts.yml")

@@ -77,7 +77,9 @@ class _Reader:
     def _components(self, group: GroupLayout) -> Mapping[str, str]:
         node = group.variables.get("components")
         if node is None:
-            self.findings.append(Finding(group.home, "missing key 'components'", "add it: `capability: component` lines"))
+            self.findings.append(
+                Finding(group.home, "missing key 'components'", "add it: `capability: component` lines")
+            )
             return {}
         return checks.components(node, self.findings)
 
@@ -95,12 +97,16 @@ class _Reader:
             organisation=owner,
             fqdn=f"{name}.{domain}",
             roles=roles_of(entry.runs, chosen),
-            variables={key: node.value for key, node in {**self.layout.everyone, **group.variables, **variables}.items()},
+            variables={
+                key: node.value for key, node in {**self.layout.everyone, **group.variables, **variables}.items()
+            },
         )
 
     def _entry(self, model: type[Entry], node: Node | None, name: str, home: str) -> Entry | None:
         if node is None:
-            self.findings.append(Finding(home, f"missing key {name!r}", "add it; inventories/lab is the example to copy"))
+            self.findings.append(
+                Finding(home, f"missing key {name!r}", "add it; inventories/lab is the example to copy")
+            )
             return None
         try:
             return model.model_validate(node.value)

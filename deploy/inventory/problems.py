@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from deploy.errors import Finding
-from deploy.inventory.fields import Wrong
+from deploy.inventory.fields import FieldError
 from deploy.inventory.layout import did_you_mean
 from deploy.inventory.source import Node
 
@@ -35,13 +35,9 @@ def problems(error: ValidationError, model: type[BaseModel], node: Node, name: s
         name: what the whole is called, such as ``platform``.
     """
     for detail in error.errors():
-        path = [step for step in detail["loc"] if step in _known_steps(detail)]
+        path = list(detail["loc"])
         where = node.at(*path).where
         yield Finding(where, *_words(detail, _owner(model, path), name, path))
-
-
-def _known_steps(detail: ErrorDetails) -> tuple[str | int, ...]:
-    return detail["loc"]
 
 
 def _words(detail: ErrorDetails, owner: type[BaseModel], name: str, path: list[str | int]) -> tuple[str, str]:
@@ -54,7 +50,7 @@ def _words(detail: ErrorDetails, owner: type[BaseModel], name: str, path: list[s
         return f"unknown key {key!r} in {_dotted(name, path[:-1])}", remedy
     if kind == "missing":
         return f"{_dotted(name, path[:-1])} lacks {key!r}", _add(key, owner.model_fields[key])
-    if isinstance(wrong := context.get("error"), Wrong):
+    if isinstance(wrong := context.get("error"), FieldError):
         return f"{full}: {wrong.what}", wrong.remedy
     if kind == "literal_error":
         allowed = [str(choice) for choice in get_args(owner.model_fields[key].annotation)]
@@ -91,4 +87,6 @@ def _dotted(name: str, path: list[str | int]) -> str:
 def _shown(value: Any) -> str:
     if value is None:
         return "empty"
-    return {dict: "a mapping", list: "a list"}.get(type(value), repr(value))
+    if isinstance(value, dict | list):
+        return "a mapping" if isinstance(value, dict) else "a list"
+    return repr(value)

@@ -8,7 +8,7 @@ import dns.exception
 import dns.rdatatype
 import dns.zonefile
 
-from deploy.inventory.fields import Wrong
+from deploy.inventory.fields import FieldError
 
 
 def parse(line: str, domain: str) -> Iterator[tuple[str, str, str]]:
@@ -22,12 +22,12 @@ def parse(line: str, domain: str) -> Iterator[tuple[str, str, str]]:
         Name with the dot at its end, type, data.
 
     Raises:
-        Wrong: it is not a record.
+        FieldError: it is not a record.
     """
     try:
         found = dns.zonefile.read_rrsets(line, origin=f"{domain}.", relativize=False, default_ttl=0)
     except dns.exception.DNSException as error:
-        raise Wrong(f"{line!r} is not a DNS record ({error})", "write it like `blog A 192.0.2.10`") from None
+        raise FieldError(f"{line!r} is not a DNS record ({error})", "write it like `blog A 192.0.2.10`") from None
     for rrset in found:
         for data in rrset:
             yield rrset.name.to_text(), dns.rdatatype.to_text(rrset.rdtype), data.to_text()
@@ -37,8 +37,8 @@ def record(line: str) -> str:
     """A line that holds at least one record.
 
     Raises:
-        Wrong: it holds none.
+        FieldError: it holds none.
     """
     if not list(parse(line, "example")):
-        raise Wrong(f"{line!r} is not a DNS record", "write it like `blog A 192.0.2.10`")
+        raise FieldError(f"{line!r} is not a DNS record", "write it like `blog A 192.0.2.10`")
     return line

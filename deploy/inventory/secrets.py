@@ -66,6 +66,7 @@ SECRETS: Mapping[str, Secret] = {
     "rspamd_controller_secret": Secret("controller of Rspamd", password, ("rspamd",)),
     "rspamd_dkim_secret": Secret("signs outgoing mail", rsa2048, ("rspamd",)),
     "certificates_key_secret": Secret("TLS key of the organisation's servers", p256, ("certificates",)),
+    "pebble_key_secret": Secret("TLS key of a lab's certificate authority", p256, ("pebble",)),
 }
 
 

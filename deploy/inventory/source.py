@@ -148,7 +148,7 @@ class _Builder:
         if node.tag in _TEXT_TAGS:
             return node.value
         try:
-            return _constructor().construct_object(node)  # type: ignore[no-untyped-call]
+            return _constructor().construct_object(node)
         except (yaml.YAMLError, ValueError):
             self.refuse(node, f"cannot read {node.value!r} as {node.tag}", "put it in quotes")
             return None

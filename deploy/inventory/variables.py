@@ -10,8 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from deploy import paths
-from deploy.dns import Zone, mta_sts, mta_sts_id, trust_anchors, zones
-from deploy.dns.zones import KEY
+from deploy.dns import Zone, keys, mta_sts, mta_sts_id, trust_anchors, zones
 from deploy.inventory.model import Host, Inventory, Organisation
 from deploy.inventory.secrets import Secrets
 
@@ -30,7 +29,7 @@ def host_variables(inventory: Inventory, secrets: Secrets) -> dict[str, dict[str
     """
     found = zones(inventory, secrets)
     platform = {
-        "bsw_platform": inventory.platform.model_dump(mode="json"),
+        "bsw_platform": _platform(inventory, secrets),
         "bsw_trust_anchors": trust_anchors(found),
         "bsw_commit": commit(),
     }
@@ -38,6 +37,14 @@ def host_variables(inventory: Inventory, secrets: Secrets) -> dict[str, dict[str
         host.name: _of_host(host, inventory.organisations[host.organisation], found) | platform
         for host in inventory.hosts.values()
     }
+
+
+def _platform(inventory: Inventory, secrets: Secrets) -> dict[str, Any]:
+    platform: dict[str, Any] = inventory.platform.model_dump(mode="json")
+    own = [secrets[one.id]["pebble_key_secret"] for one in inventory.organisations.values() if "pebble" in one.roles]
+    if own and platform["acme"] and not platform["acme"]["pin"]:
+        platform["acme"]["pin"] = keys.pin(own[0])
+    return platform
 
 
 def _of_host(host: Host, organisation: Organisation, found: Iterable[Zone]) -> dict[str, Any]:
@@ -72,7 +79,7 @@ def _mta_sts(organisation: Organisation) -> dict[str, str]:
 
 def _zones(organisation: Organisation, found: Iterable[Zone]) -> list[dict[str, str]]:
     return [
-        {"name": zone.name, "file": zone.text, "key": KEY, "private_key": zone.private_key}
+        {"name": zone.name, "file": zone.text, "key": zone.private_key}
         for zone in found
         if zone.organisation == organisation.id
     ]
