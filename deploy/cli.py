@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -15,12 +14,17 @@ from typing import Annotated
 import typer
 
 from deploy.errors import Refused
+from deploy.paths import REPOSITORY
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 lab_app = typer.Typer(no_args_is_help=True, help="Real Debian hosts on this machine, in a network with no way out.")
 app.add_typer(lab_app, name="lab")
 
-LAB = Path("inventories/lab")
+inventory_app = typer.Typer(no_args_is_help=True, help="What stands where: check, show, make its secrets.")
+app.add_typer(inventory_app, name="inventory")
+
+LAB = REPOSITORY / "inventories" / "lab"
+Inventory_ = Annotated[Path, typer.Option("-i", "--inventory", help="Directory of the inventory.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document at the end.")]
 
 
@@ -83,3 +87,55 @@ def lab_down(names: Annotated[list[str] | None, typer.Argument(help="Hosts; defa
 
     ended = down(names or [])
     print(f"lab: ended {', '.join(ended)}" if ended else "lab: nothing to end")
+
+
+@app.command()
+def deploy(
+    inventory: Inventory_ = LAB,
+    only: Annotated[list[str] | None, typer.Option(help="Bring about the files of this role only.")] = None,
+    host: Annotated[list[str] | None, typer.Option(help="This host only.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; say what would change, as a diff.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Bring the hosts onto what the inventory declares."""
+    from deploy import converge
+    from deploy.inventory import load
+    from deploy.terminal import Progress, print_outcome
+
+    with Progress(quiet=as_json) as progress:
+        outcome = converge.deploy(load(inventory), only=only or [], hosts=host or [], check=check, hear=progress)
+    print(json.dumps(outcome.as_json())) if as_json else print_outcome(outcome, check=check)
+    sys.exit(1 if outcome.failures else 0)
+
+
+@inventory_app.command("check")
+def inventory_check(path: Annotated[Path, typer.Argument()] = LAB) -> None:
+    """Read an inventory and say everything that is wrong with it; touches nothing."""
+    from deploy.inventory import load, secrets
+
+    inventory = load(path)
+    secrets.read(inventory)
+    print(f"{path}: {len(inventory.hosts)} hosts, {len(inventory.organisations)} organisations: in order")
+
+
+@inventory_app.command("show")
+def inventory_show(path: Annotated[Path, typer.Argument()] = LAB, as_json: Json = False) -> None:
+    """Print what an inventory says, with what follows from it."""
+    from deploy.inventory import load, show
+
+    shown = show(load(path))
+    if as_json:
+        print(json.dumps(shown))
+        return
+    print(f"{shown['domain']}: {', '.join(f'{what}={name}' for what, name in shown['components'].items())}")
+    for name, host in shown["hosts"].items():
+        print(f"{name:12} {host['ipv4']:16} {host['ipv6']:20} {' '.join(host['roles'])}")
+
+
+@inventory_app.command("secrets")
+def inventory_secrets(path: Annotated[Path, typer.Argument()] = LAB) -> None:
+    """Make the secrets that an inventory still lacks; those that it has are never changed."""
+    from deploy.inventory import secrets
+
+    made = secrets.ensure(path)
+    print(f"{path}: made {', '.join(made)}" if made else f"{path}: all secrets are there")

@@ -51,16 +51,20 @@ def kill(host: str, timeout: float = 20) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"{host}: processes did not end")
         time.sleep(0.01)
-    for shadow in (group, *_MOUNT.glob(f"*/bsw/{host}")):
-        for directory, _, _ in os.walk(shadow, topdown=False):
-            _rmdir(Path(directory))
+    for tree in (group, *_MOUNT.glob(f"*/bsw/{host}")):
+        _remove(tree)
 
 
 def remove_empty() -> None:
     """Remove the lab's own group once no host is left in it, and its shadows in version 1 hierarchies."""
     if not list(hosts()):
-        for group in (LAB, *_MOUNT.glob("*/bsw")):
-            _rmdir(group)
+        for tree in (LAB, *_MOUNT.glob("*/bsw")):
+            _remove(tree)
+
+
+def _remove(tree: Path) -> None:
+    for directory, _, _ in os.walk(tree, topdown=False):
+        _rmdir(Path(directory))
 
 
 def _rmdir(group: Path) -> None:

@@ -1,0 +1,215 @@
+#!/usr/bin/python
+"""Bring units into their declared states: start, restart or reload exactly those concerned, wait until each is ready."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: units
+short_description: Start, restart or reload exactly the units whose files changed
+description:
+  - Reads which units the configure stage wanted restarted or reloaded (C(/var/lib/bsw/pending.json)).
+  - Works in the declared order and waits until each unit is ready before it goes on to the next.
+options:
+  units: {description: Units in start order., type: list, elements: dict, required: true}
+  last: {description: Whether these are the units that need other hosts' units., type: bool, default: false}
+  converged: {description: What to record once all is well (with C(last)); nothing after a partial run., type: dict}
+author: The BSW developers
+"""
+
+import contextlib
+import json
+import os
+import shlex
+import socket
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+
+STATE = "/var/lib/bsw"
+PENDING = STATE + "/pending.json"
+CONVERGED = STATE + "/converged.json"
+READY_SECONDS = 60
+
+
+def read_pending():
+    """Units to notify; none if the file is absent or torn."""
+    try:
+        with open(PENDING) as file:
+            return json.load(file)
+    except (OSError, ValueError):
+        return {"restart": [], "reload": [], "files": []}
+
+
+def write_json(path, data):
+    """Write atomically, readable by root only."""
+    os.makedirs(STATE, 0o755, exist_ok=True)
+    with open(path + ".new", "w", opener=lambda p, f: os.open(p, f, 0o600)) as file:
+        json.dump(data, file, indent=1)
+    os.replace(path + ".new", path)
+
+
+class Units:
+    """The units of a host and what happened to them."""
+
+    def __init__(self, module, units, pending):
+        self.module = module
+        self.units = units
+        self.pending = pending
+        self.done = []
+
+    def systemctl(self, *arguments):
+        """Run systemctl; fail with the daemon's own last words."""
+        rc, out, err = self.module.run_command(["systemctl", *arguments])
+        if rc:
+            self.fail(arguments[-1], (err or out).strip())
+        return out
+
+    def fail(self, unit, what):
+        """End the run: which unit, what happened, the daemon's own message."""
+        _rc, journal, _err = self.module.run_command(
+            ["journalctl", "-u", unit, "-n", "15", "--no-pager", "-o", "cat", "--since", "-3min"]
+        )
+        self.module.fail_json(msg=f"{unit}: {what.splitlines()[0] if what else 'failed'}", unit=unit, journal=journal.strip())
+
+    def state(self):
+        """Properties of every unit, by name."""
+        properties = "Id,LoadState,UnitFileState,ActiveState,Result"
+        names = [unit["name"] for unit in self.units]
+        out = self.systemctl("show", "-p", properties, *names)
+        blocks = [dict(line.split("=", 1) for line in block.splitlines()) for block in out.strip().split("\n\n")]
+        return dict(zip(names, blocks, strict=True))
+
+    def arrange(self):
+        """Definitions re-read; masked, enabled and stopped as declared, each kind in one call."""
+        self.systemctl("daemon-reload")
+        state = self.state()
+        by_state = {
+            kind: [u["name"] for u in self.units if u.get("state", "started") == kind] for kind in ("started", "stopped", "masked")
+        }
+        absent = {name for name, now in state.items() if now["LoadState"] == "not-found"}
+        masked = [name for name in by_state["masked"] if state[name]["LoadState"] != "masked" and name not in absent]
+        unmasked = [name for name in by_state["started"] if state[name]["LoadState"] == "masked"]
+        enabled = [
+            u["name"] for u in self.units
+            if u["name"] in by_state["started"] and u.get("enabled", True) and state[u["name"]]["UnitFileState"] == "disabled"
+        ]  # fmt: skip
+        stopped = [
+            name for name in (*by_state["stopped"], *by_state["masked"])
+            if state[name]["ActiveState"] in ("active", "activating") or state[name]["UnitFileState"] == "enabled"
+        ]  # fmt: skip
+        for verb, names in (
+            (("disable", "--now", "-q"), [n for n in stopped if n not in absent]), (("mask", "-q"), masked),
+            (("unmask", "-q"), unmasked), (("enable", "-q"), enabled),
+        ):  # fmt: skip
+            if names:
+                self.systemctl(*verb, *names)
+                self.done += [f"{verb[0]} {name}" for name in names]
+        if unmasked:
+            self.systemctl("daemon-reload")
+
+    def settle(self, unit):
+        """Start, restart or reload one unit if need be, and wait until it is ready."""
+        name = unit["name"]
+        now = self.state_of(name)
+        if now["LoadState"] != "loaded":
+            self.fail(name, f"unit is {now['LoadState']}")
+        running = now["ActiveState"] in ("active", "reloading")
+        if name in self.pending["restart"] or (unit.get("oneshot") and self.oneshot_due(unit, now)):
+            verb = "restart"
+        elif not running and not unit.get("oneshot"):
+            verb = "start"
+        elif name in self.pending["reload"]:
+            verb = "reload-or-restart"
+        else:
+            return
+        self.module.run_command(["systemctl", "reset-failed", name])
+        self.systemctl(verb, name)
+        self.await_ready(unit)
+        self.done.append(f"{verb} {name}")
+
+    def oneshot_due(self, unit, now):
+        """A one-shot runs when its files changed, when it failed, or when it never ran."""
+        return unit["name"] in self.pending["reload"] or now["Result"] != "success" or not self.has_run(unit["name"])
+
+    def has_run(self, name):
+        """Whether the unit has run since the host booted."""
+        out = self.systemctl("show", "-p", "ExecMainExitTimestampMonotonic", "-p", "ActiveState", name)
+        shown = dict(line.split("=", 1) for line in out.split())
+        return shown.get("ActiveState") == "active" or shown.get("ExecMainExitTimestampMonotonic", "0") != "0"
+
+    def state_of(self, name):
+        """Properties of one unit, fresh."""
+        out = self.systemctl("show", "-p", "LoadState,ActiveState,Result", name)
+        return dict(line.split("=", 1) for line in out.splitlines())
+
+    def await_ready(self, unit):
+        """Wait until the unit answers as declared; a unit that failed ends the wait at once."""
+        deadline = time.monotonic() + READY_SECONDS
+        ready = unit.get("ready") or {}
+        while True:
+            now = self.state_of(unit["name"])
+            if now["ActiveState"] == "failed":
+                self.fail(unit["name"], f"failed ({now['Result']})")
+            up = now["ActiveState"] == "active" or (unit.get("oneshot") and now["ActiveState"] == "inactive")
+            if up and self.answers(ready):
+                return
+            if time.monotonic() > deadline:
+                self.fail(unit["name"], f"is not ready after {READY_SECONDS} s: waited for {ready or 'active'}")
+            time.sleep(0.05)
+
+    def answers(self, ready):
+        """Whether a port, a socket or a command answers."""
+        if "port" in ready:
+            return any(self.connects(address, int(ready["port"])) for address in self.addresses())
+        if "socket" in ready:
+            with socket.socket(socket.AF_UNIX) as client, contextlib.suppress(OSError):
+                client.connect(ready["socket"])
+                return True
+            return False
+        if "command" in ready:
+            return self.module.run_command(shlex.split(ready["command"]))[0] == 0
+        return True
+
+    def addresses(self):
+        """Loopback, then the host's own addresses."""
+        _rc, out, _err = self.module.run_command(["ip", "-json", "addr", "show", "scope", "global"])
+        own = [address["local"] for link in json.loads(out or "[]") for address in link.get("addr_info", [])]
+        return ["127.0.0.1", "::1", *own]
+
+    @staticmethod
+    def connects(address, port):
+        """Whether a TCP connection can be made."""
+        try:
+            socket.create_connection((address, port), timeout=2).close()
+        except OSError:
+            return False
+        return True
+
+
+def main():
+    """Entry point."""
+    module = AnsibleModule(
+        {
+            "units": {"type": "list", "elements": "dict", "required": True},
+            "last": {"type": "bool", "default": False},
+            "converged": {"type": "dict"},
+        }
+    )
+    module.run_command_environ_update = {"LC_ALL": "C.UTF-8"}
+    pending = read_pending()
+    units = Units(module, module.params["units"], pending)
+    if not module.params["last"]:
+        units.arrange()
+    for unit in module.params["units"]:
+        if unit.get("state", "started") == "started" and bool(unit.get("last")) == module.params["last"]:
+            units.settle(unit)
+    if module.params["last"]:
+        if module.params["converged"]:
+            write_json(CONVERGED, {**module.params["converged"], "at": int(time.time())})
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(PENDING)
+    module.exit_json(changed=bool(units.done), units=units.done, files=pending["files"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The hosts as they are: the way in, facts, and whether they can be deployed to."""

@@ -1,0 +1,64 @@
+"""Runs ON a host, sent over ssh (Python 3 standard library only): prints its facts as one JSON line, then waits.
+
+It waits for the end of its input, so that the connection, and the port forward on it, stay open as long as the
+controller wants. Argument: a JSON list of TCP ports to look at and of names to resolve.
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+
+
+def run(*command: str) -> str:
+    """Output of a command; empty if it fails."""
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
+def listeners() -> dict[str, str]:
+    """Occupied TCP ports with the program that holds each."""
+    found = {}
+    for line in run("ss", "-Hltnp").splitlines():
+        fields = line.split()
+        program = fields[-1].split('"')[1] if '"' in fields[-1] else "?"
+        found[fields[3].rsplit(":", 1)[1]] = program
+    return found
+
+
+def resolves(name: str) -> list[str]:
+    """Addresses of a name; empty if it has none."""
+    try:
+        return sorted({str(answer[4][0]) for answer in socket.getaddrinfo(name, None)})
+    except OSError:
+        return []
+
+
+def facts(names: list[str]) -> dict[str, object]:
+    """Everything that preflight asks about."""
+    with open("/etc/os-release") as file:
+        release = dict(line.strip().split("=", 1) for line in file if "=" in line)
+    with open("/proc/meminfo") as file:
+        memory = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in file}
+    links = json.loads(run("ip", "-json", "addr") or "[]")
+    addresses = [a for link in links for a in link.get("addr_info", []) if a.get("scope") == "global"]
+    return {
+        "user": os.geteuid(),
+        "release": f"{release.get('ID', '?').strip(chr(34))} {release.get('VERSION_ID', '?').strip(chr(34))}",
+        "architecture": run("dpkg", "--print-architecture").strip(),
+        "memory": memory["MemTotal"],
+        "disk": {path: shutil.disk_usage(path).free for path in ("/", "/var")},
+        "clock": time.time(),
+        "addresses": {a["local"]: bool(a.get("dadfailed")) for a in addresses},
+        "listeners": listeners(),
+        "converged": os.path.exists("/var/lib/bsw/converged.json"),
+        "came_from": os.environ.get("SSH_CONNECTION", "").split(" ")[0],
+        "systemd": os.path.isdir("/run/systemd/system"),
+        "resolved": {name: resolves(name) for name in names},
+    }
+
+
+print(json.dumps(facts(json.loads(sys.argv[1]))), flush=True)
+sys.stdin.read()
