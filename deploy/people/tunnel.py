@@ -27,13 +27,19 @@ def forward(ssh: Sequence[str], destination: str, target: str) -> Iterator[int]:
         Refused: ssh says no; its own words are in the finding.
     """
     port = _free_port()
+    # `cat` and not `-N`: when this process dies, whatever way, its end of the pipe closes and ssh ends.
     command = [
-        *ssh, "-N", "-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ExitOnForwardFailure=yes",
+        *ssh, "-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ExitOnForwardFailure=yes",
         "-o", "ControlMaster=no", "-o", "ControlPath=none", "-o", "LogLevel=ERROR",
-        "-L", f"127.0.0.1:{port}:{target}", destination,
+        "-L", f"127.0.0.1:{port}:{target}", destination, "cat",
     ]  # fmt: skip
-    with tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors)
+    with (
+        tempfile.TemporaryFile() as errors,
+        # In a session of its own: Ctrl-C must not end it before those who use it have cleaned up.
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True
+        ) as process,
+    ):
         try:
             deadline = time.monotonic() + _SECONDS
             while not _listens(port):
@@ -45,11 +51,6 @@ def forward(ssh: Sequence[str], destination: str, target: str) -> Iterator[int]:
             yield port
         finally:
             process.terminate()
-            try:
-                process.wait(5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
 
 
 def _free_port() -> int:
