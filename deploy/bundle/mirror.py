@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.bundle.stanza import stanzas
+from deploy.bundle.stanza import render, stanzas
 from deploy.errors import Finding, Refused
 
 CODENAME = "trixie"
@@ -27,10 +27,12 @@ class Mirror:
     Attributes:
         archive: address of the tree with the suites `trixie` and `trixie-updates`.
         security: address of the tree with the suite `trixie-security`.
+        keyring: the keys that must have signed both.
     """
 
     archive: str
     security: str
+    keyring: Path = KEYRING
 
     def lines(self, codename: str = CODENAME) -> list[str]:
         """Return one-line apt sources (sources.list(5)), the form that mmdebstrap takes as its arguments."""
@@ -39,6 +41,23 @@ class Mirror:
             f"deb {self.archive} {codename}-updates main",
             f"deb {self.security} {codename}-security main",
         ]
+
+    def sources(self, codename: str = CODENAME) -> str:
+        """Return the same as deb822 text, the form of `.sources` files, with the keyring named."""
+        return f"{self._stanza(self.archive, codename, f'{codename}-updates')}\n" + self._stanza(
+            self.security, f"{codename}-security"
+        )
+
+    def _stanza(self, uri: str, *suites: str) -> str:
+        return render(
+            {
+                "Types": "deb",
+                "URIs": uri,
+                "Suites": " ".join(suites),
+                "Components": "main",
+                "Signed-By": str(self.keyring),
+            }
+        )
 
 
 @dataclass(frozen=True)
