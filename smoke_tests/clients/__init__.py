@@ -1,0 +1,1 @@
+"""Thin clients of the protocols that users speak: time-outs everywhere, TLS always verified."""

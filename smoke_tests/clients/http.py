@@ -1,0 +1,47 @@
+"""Web pages, without following anywhere."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+from dataclasses import dataclass
+
+from smoke_tests.clients.tls import TIMEOUT, context
+
+
+@dataclass(frozen=True)
+class Response:
+    """What a web server answered; names of headers in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        """The body."""
+        return self.body.decode()
+
+
+def get(host: str, path: str = "/", *, tls: bool = True) -> Response:
+    """One GET."""
+    return _request("GET", host, path, tls=tls)
+
+
+def post(host: str, path: str, body: bytes, content_type: str) -> Response:
+    """One POST."""
+    return _request("POST", host, path, body=body, content_type=content_type)
+
+
+def _request(
+    method: str, host: str, path: str, *, tls: bool = True, body: bytes | None = None, content_type: str = ""
+) -> Response:
+    connection = (
+        http.client.HTTPSConnection(host, timeout=TIMEOUT, context=context())
+        if tls
+        else http.client.HTTPConnection(host, timeout=TIMEOUT)
+    )
+    with contextlib.closing(connection):
+        connection.request(method, path, body=body, headers={"Content-Type": content_type} if content_type else {})
+        response = connection.getresponse()
+        return Response(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())

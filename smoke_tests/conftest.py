@@ -1,0 +1,153 @@
+"""What every test starts from: the target, people of the suite's own, and a way to break a lab on purpose.
+
+The suite sees what a user sees: network protocols only. It makes its own people through `deploy.people` and takes them
+and their mail away at the end, also after Ctrl-C; so it can run against a stack that is in use.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import smtplib
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from deploy.inventory import Inventory, load
+from deploy.people import Directory, session
+from smoke_tests.clients import smtp
+from smoke_tests.clients.imap import Imap
+from smoke_tests.people import PREFIX, Account, People, Staff, sweep
+from smoke_tests.target import Organisation, Target
+
+pytest_plugins = ["deploy.report.evidence"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--target", default=os.environ.get("BSW_TARGET"), help="target.json, as `bsw smoke` writes it")
+
+
+@pytest.fixture(scope="session")
+def target(request: pytest.FixtureRequest) -> Target:
+    """What the suite runs against."""
+    file = request.config.getoption("--target")
+    if not file:
+        pytest.exit(
+            "no target: give --target target.json, or run `./bsw smoke`", returncode=pytest.ExitCode.USAGE_ERROR
+        )
+    return Target.read(Path(file))
+
+
+@pytest.fixture(autouse=True)
+def _only_a_lab_is_broken_on_purpose(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("lab") and request.getfixturevalue("target").environment != "lab":
+        pytest.skip("breaks something on purpose: labs only")
+
+
+@pytest.fixture(scope="session")
+def home(target: Target) -> Organisation:
+    """The organisation that the suite serves."""
+    return target.primary
+
+
+@pytest.fixture(scope="session")
+def partner(target: Target) -> Organisation:
+    """A second organisation to exchange mail with; only a lab has one."""
+    for organisation in target.organisations.values():
+        if organisation.id != target.primary.id and organisation.people and "mail" in organisation.names:
+            return organisation
+    pytest.skip("the inventory has no second organisation with mail")
+
+
+@pytest.fixture(scope="session")
+def inventory(target: Target) -> Inventory:
+    """The inventory behind the target: it knows the way to the directory."""
+    return load(target.inventory)
+
+
+@pytest.fixture(scope="session")
+def _run() -> str:
+    """What distinguishes the people of this run from those of another one at the same time."""
+    return f"{PREFIX}{int(time.time()):x}{secrets.token_hex(2)}"
+
+
+@pytest.fixture(scope="session")
+def directory(inventory: Inventory, home: Organisation) -> Iterator[Directory]:
+    """The directory of the organisation, open for the whole run."""
+    with session(inventory, home.id) as opened:
+        sweep(opened)
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def staff(directory: Directory, home: Organisation, _run: str) -> Iterator[Staff]:
+    """People of the suite's own: Anna and Bram, Clara who reads nothing shared, Daan with a small mailbox, a team."""
+    with ExitStack() as stack:
+        yield Staff.hire(stack, directory, home, _run)
+
+
+@pytest.fixture(scope="session")
+def pieter(inventory: Inventory, partner: Organisation, _run: str) -> Iterator[Account]:
+    """Somebody at the second organisation."""
+    with session(inventory, partner.id) as opened, ExitStack() as stack:
+        sweep(opened)
+        yield People(stack, opened, partner, _run).person("pieter", "Pieter", "Proef")
+
+
+@pytest.fixture(scope="session")
+def anna(staff: Staff) -> Account:
+    return staff.anna
+
+
+@pytest.fixture(scope="session")
+def bram(staff: Staff) -> Account:
+    return staff.bram
+
+
+@pytest.fixture(scope="session")
+def clara(staff: Staff) -> Account:
+    return staff.clara
+
+
+@pytest.fixture(scope="session")
+def mailbox_of() -> Iterator[Callable[[Account], Imap]]:
+    """An IMAP connection of somebody; one for the whole run."""
+    opened: dict[str, Imap] = {}
+
+    def of(account: Account) -> Imap:
+        if account.address not in opened:
+            opened[account.address] = account.imap()
+        return opened[account.address]
+
+    yield of
+    for connection in opened.values():
+        connection.close()
+
+
+@pytest.fixture
+def lab_host(target: Target) -> Callable[..., str]:
+    """Run a command on a lab's host: `lab_host("stack", "systemctl reload postfix")`."""
+    if target.environment != "lab":
+        pytest.skip("commands on hosts: labs only")
+
+    def run(host: str, command: str, *, check: bool = True, seconds: float = 30) -> str:
+        ssh = ["ssh", "-F", "/run/bsw/lab/ssh_config", "-o", "BatchMode=yes", host, command]
+        done = subprocess.run(
+            ssh, capture_output=True, text=True, timeout=seconds, check=False, stdin=subprocess.DEVNULL
+        )
+        assert done.returncode == 0 or not check, f"{host}: {command}: {done.stderr.strip() or done.stdout.strip()}"
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture
+def stranger(home: Organisation) -> Iterator[smtplib.SMTP]:
+    """A mail server that nobody knows, on port 25."""
+    with contextlib.ExitStack() as stack:
+        yield stack.enter_context(smtp.connect(home.mail))

@@ -1,0 +1,172 @@
+"""People that exist for one run of the suite."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from email.message import EmailMessage
+from email.utils import formatdate
+
+from deploy.errors import Refused
+from deploy.people import Directory, Entry, Group, Mailbox, Person, new_password
+from smoke_tests.clients import smtp
+from smoke_tests.clients.imap import Imap, ImapError
+from smoke_tests.target import Organisation
+
+PREFIX = "rooktest-"
+_STALE_SECONDS = 3600
+
+
+@dataclass(frozen=True)
+class Account:
+    """Somebody who can log in."""
+
+    uid: str
+    name: str
+    address: str
+    aliases: tuple[str, ...]
+    password: str
+    organisation: Organisation
+
+    def imap(self) -> Imap:
+        """A new connection to the mailbox."""
+        return Imap(self.organisation.mail, self.uid, self.password)
+
+    def send(
+        self, content: EmailMessage | bytes, *recipients: str, sender: str | None = None, port: int = smtp.SUBMISSIONS,
+        mail_options: Sequence[str] = (), rcpt_options: Sequence[str] = (),
+    ) -> smtp.Reply:  # fmt: skip
+        """Hand a mail to the own server; recipients from the header `To` unless given."""
+        if not recipients and isinstance(content, EmailMessage):
+            recipients = tuple(address.addr_spec for address in content["To"].addresses)
+        with smtp.logged_in(self.organisation.mail, self.uid, self.password, port) as connection:
+            sender = self.address if sender is None else sender
+            return smtp.offer(
+                connection, sender, recipients, content, mail_options=mail_options, rcpt_options=rcpt_options
+            )
+
+
+class People:
+    """Makes people, and takes them and their mail away when the stack ends."""
+
+    def __init__(self, stack: ExitStack, directory: Directory, organisation: Organisation, run: str) -> None:
+        self._stack = stack
+        self._directory = directory
+        self.organisation = organisation
+        self.run = run
+
+    def address(self, name: str) -> str:
+        """An address of this run."""
+        return f"{self.run}-{name}@{self.organisation.domain}"
+
+    def add(self, entry: Entry, password: str | None = None) -> None:
+        """Make an entry that goes when the run ends."""
+        self._directory.add(entry, (lambda: password) if password else None)
+        self._stack.callback(self._remove, entry.uid)
+
+    def person(
+        self, uid: str, given_name: str, surname: str, *, aliases: tuple[str, ...] = (), groups: tuple[str, ...] = (),
+        quota: int | None = None,
+    ) -> Account:  # fmt: skip
+        """Make somebody who can log in."""
+        uid = f"{self.run}-{uid}"
+        entry = Person(uid, given_name, surname, f"{uid}@{self.organisation.domain}", aliases, groups, quota)
+        account = Account(uid, entry.name, entry.mail, aliases, new_password(), self.organisation)
+        self.add(entry, account.password)
+        self._stack.callback(empty, account)
+        return account
+
+    def _remove(self, uid: str) -> None:
+        with contextlib.suppress(Refused):  # a test may have removed it
+            self._directory.remove(uid)
+
+
+@dataclass(frozen=True)
+class Staff:
+    """The people of the organisation that is tested.
+
+    Attributes:
+        anna: member of the team; has an alias, and one with a letter outside ASCII.
+        bram: not a member of anything.
+        clara: not a member of anything; is disabled on the way.
+        daan: has a mailbox of two MiB.
+        team: name of the group whose mailbox `shared` is.
+        shared: uid of the functional mailbox.
+        shared_address: its address.
+        list_address: address of the team as a mailing list.
+    """
+
+    anna: Account
+    bram: Account
+    clara: Account
+    daan: Account
+    team: str
+    shared: str
+    shared_address: str
+    list_address: str
+
+    @classmethod
+    def hire(cls, stack: ExitStack, directory: Directory, organisation: Organisation, run: str) -> Staff:
+        """Make them all."""
+        people = People(stack, directory, organisation, run)
+        team, shared = f"{run}-team", f"{run}-balie"
+        people.add(Group(team, "Proefteam", people.address("team")))
+        people.add(Mailbox(shared, "Proefbalie", people.address("balie"), groups=(team,)))
+        return cls(
+            anna=people.person(
+                "anna", "Anna", "Proef", groups=(team,), aliases=(people.address("a.proef"), people.address("ännä"))
+            ),
+            bram=people.person("bram", "Bram", "Proef"),
+            clara=people.person("clara", "Clara", "Proef"),
+            daan=people.person("daan", "Daan", "Proef", quota=2),
+            team=team, shared=shared, shared_address=people.address("balie"), list_address=people.address("team"),
+        )  # fmt: skip
+
+
+def empty(account: Account) -> None:
+    """Remove every mail and folder of somebody."""
+    with contextlib.suppress(OSError, ImapError):
+        imap = account.imap()
+        for folder in imap.folders():
+            with contextlib.suppress(ImapError):
+                imap.remove("ALL", folder=folder)
+        imap.close()
+
+
+def sweep(directory: Directory) -> None:
+    """Remove people that a run left which was killed; those of a run that goes on are younger."""
+    for entry in directory.entries():
+        stamp = entry.uid.removeprefix(PREFIX)[:8] if entry.uid.startswith(PREFIX) else ""
+        with contextlib.suppress(ValueError, Refused):
+            if stamp and time.time() - int(stamp, 16) > _STALE_SECONDS:
+                directory.remove(entry.uid)
+
+
+def letter(sender: str, to: str, *, subject: str = "", body: str = "", name: str = "") -> EmailMessage:
+    """A mail of this suite; its Message-ID is unique.
+
+    Args:
+        sender: address in `From`.
+        to: address in `To`.
+        subject: what it is about.
+        body: its text.
+        name: of the sender, for people.
+    """
+    token = secrets.token_hex(8)
+    message = EmailMessage()
+    message["From"] = f"{name} <{sender}>" if name else sender
+    message["To"] = to
+    message["Subject"] = f"{subject or 'Rooktest'} {token}"
+    message["Date"] = formatdate(localtime=True)
+    message["Message-ID"] = f"<{token}@{sender.rpartition('@')[2]}>"
+    message.set_content(body or "Dit bericht hoort bij een rooktest en wordt weer verwijderd.\n")
+    return message
+
+
+def by_id(message: EmailMessage) -> tuple[str, str, str]:
+    """Search criteria that find a mail again."""
+    return ("HEADER", "Message-ID", f'"{message["Message-ID"]}"')

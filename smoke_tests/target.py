@@ -1,0 +1,51 @@
+"""What the suite runs against: `target.json`, written by `deploy.report.run`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Organisation:
+    """An organisation as the outside sees it.
+
+    Attributes:
+        names: public names by what they are for (`mail`, `autoconfig`).
+        addresses: addresses of each host.
+        hosts: hosts by capability.
+        people: it has a directory.
+    """
+
+    id: str
+    name: str
+    domain: str
+    contact: str
+    names: Mapping[str, str]
+    addresses: Mapping[str, list[str]]
+    hosts: Mapping[str, list[str]]
+    people: bool
+
+    @property
+    def mail(self) -> str:
+        """Name of the mail server."""
+        return self.names["mail"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """The whole target."""
+
+    inventory: Path
+    environment: str
+    primary: Organisation
+    organisations: Mapping[str, Organisation]
+
+    @classmethod
+    def read(cls, file: Path) -> Target:
+        """A target from its file."""
+        data = json.loads(file.read_text(encoding="utf-8"))
+        organisations = {id_: Organisation(id_, **fields) for id_, fields in data["organisations"].items()}
+        return cls(Path(data["inventory"]), data["environment"], organisations[data["primary"]], organisations)
