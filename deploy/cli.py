@@ -23,6 +23,9 @@ app.add_typer(lab_app, name="lab")
 inventory_app = typer.Typer(no_args_is_help=True, help="What stands where: check, show, make its secrets.")
 app.add_typer(inventory_app, name="inventory")
 
+test_app = typer.Typer(help="Everything that CI runs, or a part of it.")
+app.add_typer(test_app, name="test")
+
 LAB = REPOSITORY / "inventories" / "lab"
 Inventory_ = Annotated[Path, typer.Option("-i", "--inventory", help="Directory of the inventory.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document at the end.")]
@@ -139,3 +142,22 @@ def inventory_secrets(path: Annotated[Path, typer.Argument()] = LAB) -> None:
 
     made = secrets.ensure(path)
     print(f"{path}: made {', '.join(made)}" if made else f"{path}: all secrets are there")
+
+
+@test_app.command("roles")
+def test_roles(
+    names: Annotated[list[str] | None, typer.Argument(help="Roles; default: all.")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the hosts running, to look at them.")] = False,
+) -> None:
+    """Try each role alone on a bare lab host: converge, a second run that changes nothing, its own tests."""
+    from deploy.terminal import Progress
+    from deploy.verify import alone
+
+    failed = 0
+    with Progress() as progress:
+        for role in names or alone.names():
+            [verdict] = alone.verify([role], keep=keep, hear=progress)
+            print(f"{'FAILED' if verdict.problems else 'passed'}: role {role}, {verdict.seconds:.0f} s")
+            print("\n".join(verdict.problems), file=sys.stderr) if verdict.problems else None
+            failed += bool(verdict.problems)
+    sys.exit(1 if failed else 0)

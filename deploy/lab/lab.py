@@ -78,7 +78,7 @@ def up(wanted: Iterable[LabHost]) -> list[str]:
                     supervisor=pid, started=_start_time(pid) or 0, ready=False,
                 )  # fmt: skip
                 _save(records)
-            _write_ssh_files(keys, [r.host for r in records.values()])
+            _write_client_files(keys, [r.host for r in records.values()])
             _await(records, {records[h.name].supervisor: h.name for h in missing}, arrivals)
     return [host.name for host in missing]
 
@@ -210,7 +210,8 @@ def _await(records: dict[str, _Record], waiting: dict[int, str], arrivals: socke
                 _save(records)
 
 
-def _write_ssh_files(keys: Keys, hosts: list[LabHost]) -> None:
+def _write_client_files(keys: Keys, hosts: list[LabHost]) -> None:
+    RESOLV_CONF.write_text(f"nameserver {network.RESOLVER}\noptions edns0 trust-ad timeout:2 attempts:2\n")
     (DIRECTORY / "known_hosts").write_text(keys.known_hosts(hosts))
     connect = Path(__file__).with_name("netns-connect")
     entries = "".join(f"Host {h.name} {h.ipv4}\n  HostName {h.ipv4}\n" for h in hosts)

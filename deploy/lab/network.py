@@ -12,6 +12,8 @@ from deploy.errors import Finding, Refused
 NAMESPACE = "bsw"
 BRIDGE = "br0"
 CONTROLLER = ("198.18.10.1", "fd00:18:10::1")
+RESOLVER = "198.18.10.53"
+"""Where the lab's network finds names: the second address of the host `outside`."""
 PREFIX = (24, 64)
 
 INOTIFY_LIMIT = Path("/proc/sys/fs/inotify/max_user_instances")

@@ -30,6 +30,14 @@ def hosts(names: list[str]) -> list[LabHost]:
     return planned
 
 
+def bare(name: str) -> LabHost:
+    """A host that no inventory knows: at its running address, or the first free one."""
+    running = {s.name: s for s in status()}
+    if known := running.get(name):
+        return LabHost(name, known.ipv4, known.ipv6)
+    return _bare(name, {host.ipv4 for host in running.values()})
+
+
 def _bare(name: str, taken: set[str]) -> LabHost:
     number = next(n for n in range(_FIRST_BARE, 250) if f"198.18.10.{n}" not in taken)
     return LabHost(name, f"198.18.10.{number}", f"fd00:18:10::{number}")

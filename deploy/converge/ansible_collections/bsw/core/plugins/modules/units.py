@@ -173,7 +173,7 @@ class Units:
     def addresses(self):
         """Loopback, then the host's own addresses."""
         _rc, out, _err = self.module.run_command(["ip", "-json", "addr", "show", "scope", "global"])
-        own = [address["local"] for link in json.loads(out or "[]") for address in link.get("addr_info", [])]
+        own = [a["local"] for link in json.loads(out or "[]") for a in link.get("addr_info", []) if "local" in a]
         return ["127.0.0.1", "::1", *own]
 
     @staticmethod

@@ -1,0 +1,1 @@
+"""What CI runs: every check of the repository, each role alone, the whole lab."""
