@@ -9,7 +9,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -23,11 +23,18 @@ app.add_typer(lab_app, name="lab")
 inventory_app = typer.Typer(no_args_is_help=True, help="What stands where: check, show, make its secrets.")
 app.add_typer(inventory_app, name="inventory")
 
+bundle_app = typer.Typer(no_args_is_help=True, help="The signed package source.")
+app.add_typer(bundle_app, name="bundle")
+dns_app = typer.Typer(no_args_is_help=True, help="An organisation's DNS records.")
+app.add_typer(dns_app, name="dns")
+people_app = typer.Typer(no_args_is_help=True, help="People, functional mailboxes and groups in the directory.")
+app.add_typer(people_app, name="people")
 test_app = typer.Typer(help="Everything that CI runs, or a part of it.")
 app.add_typer(test_app, name="test")
 
 LAB = REPOSITORY / "inventories" / "lab"
 Inventory_ = Annotated[Path, typer.Option("-i", "--inventory", help="Directory of the inventory.")]
+Organisation_ = Annotated[str | None, typer.Option("--organisation", help="Id of the organisation; default: the primary one.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document at the end.")]
 
 
@@ -109,6 +116,199 @@ def deploy(
         outcome = converge.deploy(load(inventory), only=only or [], hosts=host or [], check=check, hear=progress)
     print(json.dumps(outcome.as_json())) if as_json else print_outcome(outcome, check=check)
     sys.exit(1 if outcome.failures else 0)
+
+
+@bundle_app.command("build")
+def bundle_build(
+    inventory: Inventory_ = LAB,
+    update: Annotated[bool, typer.Option("--update", help="Take the mirror's newest versions; write a new lock.")] = False,
+) -> None:
+    """Build the package source for an inventory; what is there already is not fetched again."""
+    from deploy.converge.packages import build
+    from deploy.inventory import load
+    from deploy.terminal import Progress
+
+    with Progress() as progress:
+        built = build(load(inventory), update=update, hear=progress)
+    print(f"{built.directory}: {len(built.lock.packages)} packages")
+
+
+@bundle_app.command("verify")
+def bundle_verify() -> None:
+    """Check the signature and every hash; name each file that is wrong, missing or too many."""
+    from deploy import bundle
+    from deploy.converge.packages import DIRECTORY
+
+    found = bundle.verify(DIRECTORY)
+    print("\n".join(map(str, found)) or f"{DIRECTORY}: every file is as signed")
+    sys.exit(1 if found else 0)
+
+
+@bundle_app.command("serve")
+def bundle_serve(
+    listen: Annotated[str, typer.Option(help="address:port to serve at.")] = "127.0.0.1:8180",
+) -> None:
+    """Serve the package source over HTTP until Ctrl-C."""
+    from deploy import bundle
+    from deploy.converge.packages import DIRECTORY
+
+    address, _, port = listen.rpartition(":")
+    bundle.serve(DIRECTORY, (address.strip("[]"), int(port)))
+
+
+@dns_app.command("show")
+def dns_show(domain: Annotated[str | None, typer.Argument()] = None, inventory: Inventory_ = LAB) -> None:
+    """Print the records of a domain, for a zone that is hosted elsewhere."""
+    from deploy import dns
+    from deploy.inventory import load, secrets
+
+    loaded = load(inventory)
+    print(dns.show(loaded, secrets.read(loaded), domain or loaded.domain), end="")
+
+
+@dns_app.command("check")
+def dns_check(inventory: Inventory_ = LAB, as_json: Json = False) -> None:
+    """Compare what the world sees with what should be, signatures and their expiry included."""
+    from deploy import dns
+    from deploy.inventory import load, secrets
+    from deploy.lab import inside_lab
+
+    loaded = load(inventory)
+    if loaded.environment == "lab":
+        inside_lab()
+    found = dns.check(loaded, secrets.read(loaded))
+    print(json.dumps([vars(f) for f in found]) if as_json else "\n".join(map(str, found)) or "dns: as it should be")
+    sys.exit(1 if found else 0)
+
+
+@people_app.command("import")
+def people_import(file: Path, inventory: Inventory_ = LAB, organisation: Organisation_ = None) -> None:
+    """Make the directory hold what a sheet says; a bad line stops before the first change."""
+    from deploy import people
+    from deploy.inventory import load
+
+    done = people.import_file(load(inventory), file, organisation=organisation)
+    print(f"{len(done.added)} added, {len(done.changed)} changed, {len(done.unchanged)} as they were")
+    if done.passwords:
+        print(f"initial passwords, to be handed over once: {done.passwords}")
+
+
+@people_app.command("add")
+def people_add(
+    uid: str,
+    given_name: Annotated[str, typer.Option("--given-name")],
+    surname: Annotated[str, typer.Option()],
+    mail: Annotated[str | None, typer.Option(help="Default: uid@domain.")] = None,
+    group: Annotated[list[str] | None, typer.Option(help="A group to join.")] = None,
+    inventory: Inventory_ = LAB,
+    organisation: Organisation_ = None,
+) -> None:
+    """Add one person; the initial password is handed over in a file."""
+    from deploy import people
+    from deploy.inventory import load
+
+    loaded = load(inventory)
+    domain = loaded.organisations[organisation or loaded.primary.id].domain
+    person = people.Person(uid, given_name, surname, mail or f"{uid}@{domain}", groups=tuple(sorted(group or [])))
+    print(f"initial password, to be handed over once: {people.add(loaded, person, organisation=organisation)}")
+
+
+@people_app.command("disable")
+def people_disable(uid: str, inventory: Inventory_ = LAB, organisation: Organisation_ = None) -> None:
+    """No log-in and no mail from now on; everything is kept."""
+    from deploy import people
+    from deploy.inventory import load
+
+    people.disable(load(inventory), uid, organisation=organisation)
+    print(f"{uid}: disabled")
+
+
+@people_app.command("enable")
+def people_enable(uid: str, inventory: Inventory_ = LAB, organisation: Organisation_ = None) -> None:
+    """Undo `disable`."""
+    from deploy import people
+    from deploy.inventory import load
+
+    people.enable(load(inventory), uid, organisation=organisation)
+    print(f"{uid}: enabled")
+
+
+@people_app.command("remove")
+def people_remove(uid: str, inventory: Inventory_ = LAB, organisation: Organisation_ = None) -> None:
+    """Take a person, mailbox or group out of the directory; the mail stays on the mail host."""
+    from deploy import people
+    from deploy.inventory import load
+
+    people.remove(load(inventory), uid, organisation=organisation)
+    print(f"{uid}: removed")
+
+
+@people_app.command("list")
+def people_list(inventory: Inventory_ = LAB, organisation: Organisation_ = None, as_json: Json = False) -> None:
+    """Print groups, functional mailboxes and people."""
+    from deploy import people
+    from deploy.inventory import load
+
+    found = people.entries(load(inventory), organisation=organisation)
+    if as_json:
+        print(json.dumps([vars(entry) for entry in found]))
+        return
+    for entry in found:
+        state = " (disabled)" if getattr(entry, "disabled", False) else ""
+        print(f"{entry.kind:8} {entry.uid:24} {entry.mail:40} {entry.name}{state}")
+
+
+@app.command()
+def smoke(
+    inventory: Inventory_ = LAB,
+    keyword: Annotated[str | None, typer.Option("-k", help="Only the tests that match, as pytest's -k.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Try the stack as a user does, over the network, and write the report."""
+    from deploy.inventory import load
+    from deploy.run import smoke
+
+    result = smoke(load(inventory), keyword=keyword)
+    print(json.dumps(result)) if as_json else print(_sentence(result))
+    sys.exit(1 if result["failed"] else 0)
+
+
+@app.command()
+def audit(inventory: Inventory_ = LAB, as_json: Json = False) -> None:
+    """Look at the hosts from inside, read-only: what they do, held against what was declared."""
+    from deploy.inventory import load
+    from deploy.sovereignty import audit
+
+    found = audit(load(inventory))
+    wrong = [seen for seen in found if not seen.ok]
+    if as_json:
+        print(json.dumps([vars(seen) for seen in found]))
+    else:
+        for seen in wrong:
+            print(f"{seen.where}: {seen.what}" + (f" ({seen.evidence})" if seen.evidence else ""))
+        print(f"audit: {len(found)} looked at, {len(wrong)} not in order")
+    sys.exit(1 if wrong else 0)
+
+
+@app.command()
+def up(inventory: Inventory_ = LAB) -> None:
+    """The lab, the whole stack on it, its people, the smoke suite and the report."""
+    from deploy.run import up
+    from deploy.terminal import Progress
+
+    with Progress() as progress:
+        result = up(inventory, hear=progress)
+    print(_sentence(result))
+    sys.exit(1 if result["failed"] else 0)
+
+
+def _sentence(result: dict[str, Any]) -> str:
+    verdicts = list(result["requirements"].values())
+    return (
+        f"{result['passed']} passed, {result['failed']} failed, {result['skipped']} skipped in {result['seconds']:.0f} s; "
+        f"requirements: {verdicts.count('proven')} proven, {verdicts.count('failed')} failed, "
+        f"{verdicts.count('not covered')} not covered\nreport: {result['report']}"
+    )
 
 
 @inventory_app.command("check")

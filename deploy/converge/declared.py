@@ -32,8 +32,9 @@ class Declared:
         return sorted({int(listen["port"]) for listen in self.listens if listen["protocol"] == "tcp"})
 
 
-def declared(inventory: Inventory, variables: Mapping[str, Any]) -> dict[str, Declared]:
+def declared(inventory: Inventory, variables: Mapping[str, Any] | None = None) -> dict[str, Declared]:
     """What each host's roles declare, under further variables. Kept until a role or the inventory changes."""
+    variables = variables or {}
     kept = CACHE / "declared" / f"{_digest(inventory, variables)}.json"
     if not kept.exists():
         with tempfile.TemporaryDirectory() as directory:

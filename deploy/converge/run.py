@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from deploy import bundle
-from deploy.converge import playbook
+from deploy.converge import packages, playbook
 from deploy.converge.declared import Declared, declared
+from deploy.converge.packages import Hear
 from deploy.errors import Finding, Refused
 from deploy.hosts import preflight
 from deploy.hosts.connections import PACKAGES_PORT, Connections
 from deploy.inventory import Host, Inventory
-from deploy.lab import image
 
 _SITE = Path(__file__).with_name("site.yml")
 _STAGES = {
@@ -26,9 +26,6 @@ _STAGES = {
     "Activate": "activate",
     "Activate what needs the other hosts": "activate",
 }
-
-Hear = Callable[[str, str, str], None]
-"""Called with host, stage and one line about it."""
 
 
 @dataclass
@@ -83,6 +80,7 @@ def deploy(
     hosts: Iterable[str] = (),
     check: bool = False,
     variables: Mapping[str, Any] | None = None,
+    bundle_also: Iterable[Inventory] = (),
     hear: Hear = lambda *_: None,
 ) -> Outcome:
     """Bring the hosts onto what their roles declare; with ``check`` say what that would change.
@@ -91,6 +89,7 @@ def deploy(
         only: roles whose files are brought about; default: all.
         hosts: names of hosts; default: all.
         variables: further variables for every host, above the inventory's.
+        bundle_also: further inventories whose packages the bundle shall keep.
 
     Raises:
         Refused: if preflight finds something, or an unknown role or host is named; nothing was changed.
@@ -98,9 +97,8 @@ def deploy(
     started = time.monotonic()
     chosen = _chosen(inventory, hosts)
     only = _known_roles(chosen, only)
-    declarations = declared(inventory, variables or {})
-    source = _package_source(declarations, hear)
-    with source as (port, text), Connections(chosen, packages_port=port) as connections:
+    declarations = declared(inventory, variables)
+    with _package_source([inventory, *bundle_also], hear) as (port, text), Connections(chosen, packages_port=port) as connections:
         _preflight(inventory, connections, declarations)
         listener = _Listener({host.name for host in chosen}, hear)
         options = ["--limit", ",".join(sorted(listener.hosts)), *(["--check", "--diff"] if check else [])]
@@ -127,11 +125,9 @@ def _known_roles(hosts: list[Host], only: Iterable[str]) -> list[str]:
 
 
 @contextlib.contextmanager
-def _package_source(declarations: dict[str, Declared], hear: Hear) -> Iterator[tuple[int, str]]:
+def _package_source(inventories: Iterable[Inventory], hear: Hear) -> Iterator[tuple[int, str]]:
     """The bundle, served to the hosts for as long as the deployment runs: its port here and its text there."""
-    packages = sorted({package for declaration in declarations.values() for package in declaration.packages})
-    status = image.base() / "var/lib/dpkg/status"
-    built = bundle.build(packages, status, progress=lambda line: hear("controller", "bundle", line))
+    built = packages.build(*inventories, hear=hear)
     with bundle.serving(built.directory) as port:
         yield port, bundle.apt_source(built.directory, f"http://127.0.0.1:{PACKAGES_PORT}")
 

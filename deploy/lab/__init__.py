@@ -5,6 +5,6 @@ one network namespace. The controller stays outside and reaches them by ssh (see
 """
 
 from deploy.lab.hosts import LabHost
-from deploy.lab.lab import SSH_CONFIG, Status, down, exec_prefix, status, up
+from deploy.lab.lab import SSH_CONFIG, Status, down, exec_prefix, inside_lab, status, up
 
-__all__ = ["SSH_CONFIG", "LabHost", "Status", "down", "exec_prefix", "status", "up"]
+__all__ = ["SSH_CONFIG", "LabHost", "Status", "down", "exec_prefix", "inside_lab", "status", "up"]

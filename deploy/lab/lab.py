@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import fcntl
 import json
 import os
@@ -26,6 +27,7 @@ CA_BUNDLE = DIRECTORY / "ca-certificates.crt"
 RESOLV_CONF = DIRECTORY / "resolv.conf"
 _STATE = DIRECTORY / "hosts.json"
 _BOOT_SECONDS = 120
+_CLONE_NEWNET = 0x40000000
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,18 @@ def exec_prefix() -> list[str]:
         raise Refused(Finding("lab", "is not up", "run: ./bsw lab up"))
     network.assert_isolated()
     return ["nsenter", f"--net=/run/netns/{network.NAMESPACE}", sys.executable, "-m", "deploy.lab.inside"]
+
+
+def inside_lab() -> None:
+    """Move this process into the lab's network; whatever it connects to from now on stays there.
+
+    Raises:
+        Refused: if the lab is not up, or its network has a way out.
+    """
+    exec_prefix()
+    with Path("/run/netns", network.NAMESPACE).open() as namespace:
+        if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), _CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), "setns")
 
 
 @contextlib.contextmanager

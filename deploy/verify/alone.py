@@ -20,12 +20,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from deploy import converge
+from deploy.converge.packages import Hear
 from deploy.errors import Finding, Refused
 from deploy.inventory import Inventory, load, secrets
 from deploy.inventory.components import ROLE_ORDER
 from deploy.lab import SSH_CONFIG, LabHost, down, up
 from deploy.lab.network import CONTROLLER
-from deploy.lab.plan import bare
+from deploy.lab.plan import INVENTORY, bare
 from deploy.paths import CONFIG, ROLES
 
 _COMPONENTS = {
@@ -47,7 +48,7 @@ def names() -> list[str]:
     return [role for role in ROLE_ORDER if (ROLES / role).is_dir()]
 
 
-def verify(roles: Iterable[str], *, keep: bool = False, hear: converge.run.Hear = lambda *_: None) -> list[Verdict]:
+def verify(roles: Iterable[str], *, keep: bool = False, hear: Hear = lambda *_: None) -> list[Verdict]:
     """Try each role alone.
 
     Args:
@@ -62,18 +63,19 @@ def verify(roles: Iterable[str], *, keep: bool = False, hear: converge.run.Hear 
     return [_verify(role, keep, hear) for role in wanted]
 
 
-def _verify(role: str, keep: bool, hear: converge.run.Hear) -> Verdict:
+def _verify(role: str, keep: bool, hear: Hear) -> Verdict:
     started = time.monotonic()
     with prepared(role, keep=keep) as (inventory, variables):
         problems = _converge_twice(inventory, variables, hear) or _own_tests(role)
     return Verdict(role, time.monotonic() - started, problems)
 
 
-def _converge_twice(inventory: Inventory, variables: dict[str, Any], hear: converge.run.Hear) -> list[str]:
-    first = converge.deploy(inventory, variables=variables, hear=hear)
+def _converge_twice(inventory: Inventory, variables: dict[str, Any], hear: Hear) -> list[str]:
+    lab = load(INVENTORY)
+    first = converge.deploy(inventory, variables=variables, bundle_also=[lab], hear=hear)
     if first.failures:
         return [str(finding) for finding in first.failures]
-    second = converge.deploy(inventory, variables=variables, hear=hear)
+    second = converge.deploy(inventory, variables=variables, bundle_also=[lab], hear=hear)
     return [str(finding) for finding in second.failures] + [
         f"{name}: the second run changed {what}"
         for name, host in second.hosts.items()
