@@ -12,9 +12,10 @@ import secrets
 import smtplib
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -22,14 +23,25 @@ from deploy.inventory import Inventory, load
 from deploy.people import Directory, session
 from smoke_tests.clients import smtp
 from smoke_tests.clients.imap import Imap
-from smoke_tests.people import PREFIX, Account, People, Staff, sweep
+from smoke_tests.people import PREFIX, Account, MailboxOf, People, Staff, sweep
 from smoke_tests.target import Organisation, Target
 
 pytest_plugins = ["deploy.report.evidence"]
 
 
+class LabHost(Protocol):
+    """Runs a command on a host of the lab and returns what it printed."""
+
+    def __call__(self, host: str, command: str, *, check: bool = True, seconds: float = 30) -> str: ...
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--target", default=os.environ.get("BSW_TARGET"), help="target.json, as `bsw smoke` writes it")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What breaks something comes last."""
+    items.sort(key=lambda item: item.get_closest_marker("lab") is not None)
 
 
 @pytest.fixture(scope="session")
@@ -71,7 +83,7 @@ def inventory(target: Target) -> Inventory:
 
 
 @pytest.fixture(scope="session")
-def _run() -> str:
+def run_id() -> str:
     """What distinguishes the people of this run from those of another one at the same time."""
     return f"{PREFIX}{int(time.time()):x}{secrets.token_hex(2)}"
 
@@ -85,18 +97,18 @@ def directory(inventory: Inventory, home: Organisation) -> Iterator[Directory]:
 
 
 @pytest.fixture(scope="session")
-def staff(directory: Directory, home: Organisation, _run: str) -> Iterator[Staff]:
+def staff(directory: Directory, home: Organisation, run_id: str) -> Iterator[Staff]:
     """People of the suite's own: Anna and Bram, Clara who reads nothing shared, Daan with a small mailbox, a team."""
     with ExitStack() as stack:
-        yield Staff.hire(stack, directory, home, _run)
+        yield Staff.hire(stack, directory, home, run_id)
 
 
 @pytest.fixture(scope="session")
-def pieter(inventory: Inventory, partner: Organisation, _run: str) -> Iterator[Account]:
+def pieter(inventory: Inventory, partner: Organisation, run_id: str) -> Iterator[Account]:
     """Somebody at the second organisation."""
     with session(inventory, partner.id) as opened, ExitStack() as stack:
         sweep(opened)
-        yield People(stack, opened, partner, _run).person("pieter", "Pieter", "Proef")
+        yield People(stack, opened, partner, run_id).person("pieter", "Pieter", "Proef")
 
 
 @pytest.fixture(scope="session")
@@ -115,12 +127,12 @@ def clara(staff: Staff) -> Account:
 
 
 @pytest.fixture(scope="session")
-def mailbox_of() -> Iterator[Callable[[Account], Imap]]:
-    """An IMAP connection of somebody; one for the whole run."""
+def mailbox_of() -> Iterator[MailboxOf]:
+    """An IMAP connection of somebody; one for the whole run, as long as the server lives."""
     opened: dict[str, Imap] = {}
 
     def of(account: Account) -> Imap:
-        if account.address not in opened:
+        if account.address not in opened or not opened[account.address].alive:
             opened[account.address] = account.imap()
         return opened[account.address]
 
@@ -130,7 +142,7 @@ def mailbox_of() -> Iterator[Callable[[Account], Imap]]:
 
 
 @pytest.fixture
-def lab_host(target: Target) -> Callable[..., str]:
+def lab_host(target: Target) -> LabHost:
     """Run a command on a lab's host: `lab_host("stack", "systemctl reload postfix")`."""
     if target.environment != "lab":
         pytest.skip("commands on hosts: labs only")

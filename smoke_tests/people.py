@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate
+from typing import TypeAlias
 
 from deploy.errors import Refused
 from deploy.people import Directory, Entry, Group, Mailbox, Person, new_password
@@ -48,6 +50,10 @@ class Account:
             return smtp.offer(
                 connection, sender, recipients, content, mail_options=mail_options, rcpt_options=rcpt_options
             )
+
+
+MailboxOf: TypeAlias = Callable[[Account], Imap]
+"""The IMAP connection of somebody; see the fixture `mailbox_of`."""
 
 
 class People:
@@ -165,6 +171,16 @@ def letter(sender: str, to: str, *, subject: str = "", body: str = "", name: str
     message["Message-ID"] = f"<{token}@{sender.rpartition('@')[2]}>"
     message.set_content(body or "Dit bericht hoort bij een rooktest en wordt weer verwijderd.\n")
     return message
+
+
+def verdicts(message: EmailMessage, organisation: Organisation) -> dict[str, str]:
+    """What a server says about where a mail came from (Authentication-Results, RFC 8601): method -> result."""
+    for header in message.get_all("Authentication-Results", []):
+        server, _, results = str(header).partition(";")
+        if server.split()[0].lower() == organisation.mail:
+            found = re.findall(r"(?:^|;)\s*(\w+)\s*=\s*(\w+)", results)
+            return {method.lower(): result.lower() for method, result in found}
+    return {}
 
 
 def by_id(message: EmailMessage) -> tuple[str, str, str]:

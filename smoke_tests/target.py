@@ -43,6 +43,18 @@ class Target:
     primary: Organisation
     organisations: Mapping[str, Organisation]
 
+    @property
+    def stranger(self) -> str:
+        """An address under a domain that publishes nothing about its senders and that mail can be sent to."""
+        outside = [o for o in self.organisations.values() if not o.people and o.addresses]
+        return f"iemand@{next(iter(outside[0].addresses))}.{outside[0].domain}" if outside else "iemand@[192.0.2.1]"
+
+    @property
+    def elsewhere(self) -> str:
+        """A domain that is not ours and takes mail."""
+        others = [o for o in self.organisations.values() if o.id != self.primary.id and "mail" in o.names]
+        return others[0].domain if others else "internet.nl"
+
     @classmethod
     def read(cls, file: Path) -> Target:
         """A target from its file."""

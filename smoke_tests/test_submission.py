@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import base64
 import smtplib
-from collections.abc import Callable
 
 import pytest
 
 from deploy.report.evidence import Evidence
 from smoke_tests.clients import smtp
-from smoke_tests.clients.imap import Imap
-from smoke_tests.people import Account, by_id, letter
+from smoke_tests.people import Account, MailboxOf, by_id, letter
 from smoke_tests.target import Organisation
 
 
 @pytest.mark.parametrize("port", [smtp.SUBMISSIONS, smtp.SUBMISSION])
 def test_mail_sent_with_the_right_password_arrives(
-    anna: Account, bram: Account, mailbox_of: Callable[[Account], Imap], evidence: Evidence, port: int
+    anna: Account, bram: Account, mailbox_of: MailboxOf, evidence: Evidence, port: int
 ) -> None:
     message = letter(anna.address, bram.address)
     reply = anna.send(message, port=port)

@@ -36,6 +36,14 @@ class Imap:
         except (OSError, imaplib.IMAP4.error):
             self._connection.shutdown()
 
+    @property
+    def alive(self) -> bool:
+        """Whether the server still listens to this connection."""
+        try:
+            return self._connection.noop()[0] == "OK"
+        except (OSError, imaplib.IMAP4.error):
+            return False
+
     @staticmethod
     def _ask(command: Callable[..., tuple[str, Any]], *arguments: Any) -> list[Any]:
         try:

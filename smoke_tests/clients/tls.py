@@ -6,6 +6,7 @@ import functools
 import hashlib
 import socket
 import ssl
+import warnings
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -38,3 +39,36 @@ def spki_sha256(certificate: bytes) -> str:
     """
     key = x509.load_der_x509_certificate(certificate).public_key()
     return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
+
+
+def refusal(host: str, port: int, version: ssl.TLSVersion) -> str:
+    """What the server says to a client that can do no better than that version; empty: it agrees.
+
+    The certificate is not looked at: nothing is said over the connection.
+    """
+    old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    old.check_hostname = False
+    old.verify_mode = ssl.CERT_NONE
+    old.set_ciphers("ALL:@SECLEVEL=0")  # the versions before 1.2 need it on this side
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        old.minimum_version = old.maximum_version = version
+    try:
+        with (
+            socket.create_connection((host, port), timeout=TIMEOUT) as plain,
+            old.wrap_socket(plain, server_hostname=host),
+        ):
+            return ""
+    except ssl.SSLError as error:
+        return error.reason or str(error)
+
+
+def served(host: str, port: int) -> bytes:
+    """The certificate that a server shows where TLS comes first, DER; verified."""
+    with (
+        socket.create_connection((host, port), timeout=TIMEOUT) as plain,
+        context().wrap_socket(plain, server_hostname=host) as encrypted,
+    ):
+        certificate = encrypted.getpeercert(binary_form=True)
+    assert certificate
+    return certificate
