@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Annotated
+from typing import Annotated, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator
+
+Filled = TypeVar("Filled", str, tuple[str, ...])
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _LABEL_RULE = "use lower-case letters, digits and hyphens, at most 63, no hyphen at either end"
@@ -30,17 +32,6 @@ class FieldError(ValueError):
 def is_label(text: str) -> bool:
     """Whether a text is a DNS label as a host name has it (RFC 1123, 2.1), in lower case."""
     return _LABEL.fullmatch(text) is not None
-
-
-def label(text: str) -> str:
-    """One DNS label.
-
-    Raises:
-        FieldError: it is none.
-    """
-    if not is_label(text):
-        raise FieldError(f"{text!r} is not a DNS label", _LABEL_RULE)
-    return text
 
 
 def domain(text: str) -> str:
@@ -152,12 +143,17 @@ def https(text: str) -> str:
     return text
 
 
-def _component(value: object) -> object:
-    """``off`` is a boolean in YAML 1.1 unless it is quoted."""
-    return "off" if value is False else value
+def filled(value: Filled) -> Filled:
+    """A text or a list with something in it.
+
+    Raises:
+        FieldError: it has nothing.
+    """
+    if not value:
+        raise FieldError("it is empty", "fill it")
+    return value
 
 
-Label = Annotated[str, AfterValidator(label)]
 Domain = Annotated[str, AfterValidator(domain)]
 ZoneName = Annotated[str, AfterValidator(zone)]
 Ipv4 = Annotated[str, AfterValidator(ipv4)]
@@ -167,4 +163,3 @@ Network = Annotated[str, AfterValidator(network)]
 ReachableAs = Annotated[str, AfterValidator(reachable_as)]
 Mailbox = Annotated[str, AfterValidator(mailbox)]
 Https = Annotated[str, AfterValidator(https)]
-Component = Annotated[str, BeforeValidator(_component)]

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from enum import Enum
 
 from deploy.errors import Finding
-from deploy.inventory.layout import Variables, did_you_mean
+from deploy.inventory.hints import choose
 from deploy.inventory.model import HostEntry
 from deploy.inventory.options import RoleOptions
+from deploy.inventory.variable_files import Variables
 
 CONNECTION = frozenset(
     f"ansible_{name}"
@@ -64,12 +65,14 @@ def unknown_keys(level: Level, variables: Variables, options: RoleOptions) -> It
     for key, node in variables.items():
         if key.endswith("_secret"):
             yield Finding(
-                node.where, f"{key!r} in the open", "remove it; `bsw inventory secrets` keeps secrets encrypted"
+                node.where, f"{key!r} in the open", "move it into the encrypted group_vars/<organisation>/secrets.yml"
             )
         elif key.startswith("bsw_"):
             yield Finding(node.where, f"{key!r} is computed by the toolkit", "remove it")
         elif key not in level.keys | CONNECTION and not options.knows(key):
             yield Finding(node.where, f"unknown key {key!r}", _remedy(key, level, options))
+        elif key in CONNECTION and isinstance(node.value, dict | list):
+            yield Finding(node.where, f"{key} must be text or a number", "write it on one line")
 
 
 def _remedy(key: str, level: Level, options: RoleOptions) -> str:
@@ -77,4 +80,4 @@ def _remedy(key: str, level: Level, options: RoleOptions) -> str:
         if key in other.keys:
             return f"it belongs to {other.place}"
     known = level.keys | CONNECTION | options.specs.keys()
-    return did_you_mean(key, sorted(known)) or "remove it, or see docs/reference/inventory.md for the keys"
+    return choose(key, sorted(known), "remove it, or see docs/reference/inventory.md for the keys")

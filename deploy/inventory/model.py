@@ -17,16 +17,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from deploy.inventory import components
 from deploy.inventory.fields import (
     Address,
-    Component,
     Domain,
     Https,
     Ipv4,
     Ipv6,
-    Label,
     Mailbox,
     Network,
     ReachableAs,
     ZoneName,
+    filled,
 )
 from deploy.inventory.records import record
 
@@ -83,8 +82,8 @@ class Platform(_Model):
 
     environment: Literal["lab", "poc", "production"] = Field(description="what this is", examples=["poc"])
     primary: str = Field(description="the organisation that the smoke suite serves", examples=["rijk"])
-    management: tuple[Network, ...] = Field(
-        min_length=1, description="addresses or networks that ssh may come from", examples=["[192.0.2.10]"]
+    management: Annotated[tuple[Network, ...], AfterValidator(filled)] = Field(
+        description="addresses or networks that ssh may come from", examples=["[192.0.2.10]"]
     )
     dns_root: tuple[RootServer, ...] = Field((), description="name servers of a private root; empty: the real root")
     acme: Acme | None = Field(None, description="the authority that certificates come from")
@@ -111,9 +110,9 @@ class Host(HostEntry):
         variables: every variable that the inventory gives it, by Ansible's precedence.
     """
 
-    name: Label
+    name: str
     organisation: str
-    fqdn: Domain
+    fqdn: str
     roles: tuple[str, ...]
     variables: Mapping[str, Any] = Field(default_factory=dict, repr=False)
 
@@ -126,7 +125,7 @@ class Host(HostEntry):
 class OrganisationEntry(_Model):
     """The key ``organisation`` in ``group_vars/<organisation>/main.yml``."""
 
-    name: str = Field(min_length=1, description="its name for people", examples=["Voorbeeldrijk"])
+    name: Annotated[str, AfterValidator(filled)] = Field(description="its name for people", examples=["Voorbeeldrijk"])
     domain: Domain = Field(description="its domain", examples=["rijk.test"])
     contact: Mailbox = Field(description="mail address for security reports", examples=["security@rijk.test"])
     names: Mapping[str, Domain] = Field(
@@ -149,7 +148,7 @@ class Organisation(OrganisationEntry):
     """
 
     id: str
-    components: Mapping[str, Component]
+    components: Mapping[str, str]
     hosts: Mapping[str, Host]
 
     @property

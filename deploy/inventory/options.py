@@ -4,35 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
 from deploy.errors import Finding
+from deploy.inventory.hints import choose, nearest
 from deploy.inventory.source import Node
 
 Spec = Mapping[str, Any]
 
-_KINDS: Mapping[str, tuple[type, ...]] = {
-    "str": (str, int, float),
-    "path": (str,),
-    "bytes": (str, int),
-    "int": (int,),
-    "float": (int, float),
-    "bool": (bool,),
-    "list": (list,),
-    "dict": (dict,),
+
+class Kind(NamedTuple):
+    """A type of an argument spec: what it is for people, and the Python types that it takes."""
+
+    words: str
+    types: tuple[type, ...]
+
+
+KINDS: Mapping[str, Kind] = {
+    "str": Kind("text", (str, int, float)),
+    "path": Kind("a path", (str,)),
+    "bytes": Kind("a size", (str, int)),
+    "int": Kind("a whole number", (int,)),
+    "float": Kind("a number", (int, float)),
+    "bool": Kind("true or false", (bool,)),
+    "list": Kind("a list", (list,)),
+    "dict": Kind("a mapping", (dict,)),
 }
-_NAMES: Mapping[str, str] = {
-    "str": "text",
-    "path": "a path",
-    "bytes": "a size",
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "list": "a list",
-    "dict": "a mapping",
-}
+"""Ansible's types that restrict a value; the others take anything."""
 
 
 class RoleOptions:
@@ -72,43 +72,38 @@ def _declared(path: Path) -> dict[str, Spec] | None:
 
 
 def _check(name: str, spec: Spec, node: Node) -> Iterator[Finding]:
-    kind = spec.get("type", "str")
-    if (isinstance(node.value, str) and "{{" in node.value) or (node.value is None and not spec.get("required")):
-        return
-    if not _is(kind, node.value):
-        yield Finding(node.where, f"{name} must be {_NAMES[kind]}, not {node.value!r}", _remedy(spec))
-        return
-    choices = spec.get("choices")
-    for item in node.items if kind == "list" else (node,):
-        if choices and item.value not in choices:
-            allowed = ", ".join(map(str, choices))
-            yield Finding(item.where, f"{name} cannot be {item.value!r}", f"choose one of {allowed}")
-    for index, item in enumerate(node.items):
-        element = {"type": spec.get("elements", "raw"), "options": spec.get("options")}
-        yield from _check(f"{name}[{index}]", element, item)
-    if kind == "dict" and spec.get("options"):
+    kind, value = spec.get("type", "str"), node.value
+    if isinstance(value, str) and "{{" in value:
+        return  # Ansible works it out
+    if not _is(kind, value):
+        yield Finding(node.where, f"{name} must be {KINDS[kind].words}, not {value!r}", _remedy(spec))
+    elif kind == "list":
+        element = {"type": spec.get("elements", "raw"), **{key: spec.get(key) for key in ("choices", "options")}}
+        for index, item in enumerate(node.items):
+            yield from _check(f"{name}[{index}]", element, item)
+    elif spec.get("choices") and value not in spec["choices"]:
+        yield Finding(node.where, f"{name} cannot be {value!r}", choose(value, map(str, spec["choices"])))
+    elif spec.get("options"):
         yield from _check_members(name, spec["options"], node)
 
 
-def _check_members(name: str, options: Mapping[str, Spec], node: Node) -> Iterator[Finding]:
-    for key, member in node.members.items():
-        if key not in options:
-            yield Finding(member.where, f"unknown key {key!r} in {name}", f"it has {', '.join(options)}")
-        else:
-            yield from _check(f"{name}.{key}", options[key] or {}, member)
+def _check_members(name: str, options: Mapping[str, Spec | None], node: Node) -> Iterator[Finding]:
+    strange = {key: member for key, member in node.members.items() if key not in options}
+    for key, member in strange.items():
+        yield Finding(member.where, f"unknown key {key!r} in {name}", choose(key, options))
     for key, spec in options.items():
-        if (spec or {}).get("required") and key not in node.members:
+        if key in node.members:
+            yield from _check(f"{name}.{key}", spec or {}, node.members[key])
+        elif (spec or {}).get("required") and key not in {nearest(word, options) for word in strange}:
             yield Finding(node.where, f"{name} lacks {key!r}", "add it")
 
 
 def _is(kind: str, value: Any) -> bool:
-    if kind not in _KINDS:
-        return True
-    if isinstance(value, bool):
+    if isinstance(value, bool) and kind in KINDS:
         return kind == "bool"
-    return isinstance(value, _KINDS[kind])
+    return kind not in KINDS or isinstance(value, KINDS[kind].types)
 
 
 def _remedy(spec: Spec) -> str:
     """What to write instead: the default, where there is one."""
-    return f"its default is {spec['default']!r}" if "default" in spec else "see its description in the role"
+    return f"its default is {spec['default']!r}" if "default" in spec else "see the role's meta/argument_specs.yml"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from deploy.errors import Finding
 from deploy.inventory.fields import FieldError
-from deploy.inventory.layout import did_you_mean
+from deploy.inventory.hints import choose, nearest
 from deploy.inventory.source import Node
 
 _EXPECTED: Mapping[str, str] = {
@@ -19,13 +19,16 @@ _EXPECTED: Mapping[str, str] = {
     "int_type": "a whole number",
     "tuple_type": "a list",
     "mapping_type": "a mapping",
-    "dict_type": "a mapping",
     "model_type": "a mapping",
-    "model_attributes_type": "a mapping",
 }
+_LIMITS: Mapping[str, str] = {"greater_than_equal": "at least {ge}", "less_than_equal": "at most {le}"}
+
+Path = tuple[str | int, ...]
 
 
-def problems(error: ValidationError, model: type[BaseModel], node: Node, name: str) -> Iterator[Finding]:
+def problems(
+    error: ValidationError, model: type[BaseModel], node: Node, name: str, beside: Iterable[str] = ()
+) -> Iterator[Finding]:
     """One finding for each thing that pydantic refuses.
 
     Args:
@@ -33,31 +36,40 @@ def problems(error: ValidationError, model: type[BaseModel], node: Node, name: s
         model: the model that was wanted.
         node: where the values stand.
         name: what the whole is called, such as ``platform``.
+        beside: keys that stand beside the model's own; one of them may be meant to be one of its own.
     """
-    for detail in error.errors():
-        path = list(detail["loc"])
-        where = node.at(*path).where
-        yield Finding(where, *_words(detail, _owner(model, path), name, path))
+    details = error.errors()
+    misspelt = {*_meant(details, model), *((nearest(key, model.model_fields),) for key in beside)}
+    for detail in details:
+        if detail["type"] != "missing" or detail["loc"] not in misspelt:
+            words = _words(detail, _owner(model, detail["loc"]), name)
+            yield Finding(node.at(*detail["loc"]).where, *words)
 
 
-def _words(detail: ErrorDetails, owner: type[BaseModel], name: str, path: list[str | int]) -> tuple[str, str]:
+def _meant(details: Iterable[ErrorDetails], model: type[BaseModel]) -> Iterator[Path]:
+    """Keys that are there, but misspelt: they are not missing as well."""
+    for detail in details:
+        if detail["type"] == "extra_forbidden":
+            *parents, key = detail["loc"]
+            yield (*parents, nearest(str(key), _owner(model, detail["loc"]).model_fields))
+
+
+def _words(detail: ErrorDetails, owner: type[BaseModel], name: str) -> tuple[str, str]:
     kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
-    key = str(path[-1]) if path else ""
-    full = _dotted(name, path)
-    if kind == "extra_forbidden":
-        known = list(owner.model_fields)
-        remedy = did_you_mean(key, known) or f"it has {', '.join(known)}"
-        return f"unknown key {key!r} in {_dotted(name, path[:-1])}", remedy
-    if kind == "missing":
-        return f"{_dotted(name, path[:-1])} lacks {key!r}", _add(key, owner.model_fields[key])
+    full, parent = _dotted(name, detail["loc"]), _dotted(name, detail["loc"][:-1])
+    key = str(detail["loc"][-1]) if detail["loc"] else ""
     if isinstance(wrong := context.get("error"), FieldError):
         return f"{full}: {wrong.what}", wrong.remedy
+    if kind == "extra_forbidden":
+        return f"unknown key {key!r} in {parent}", choose(key, owner.model_fields)
+    if kind == "missing":
+        return f"{parent} lacks {key!r}", _add(key, owner.model_fields[key])
     if kind == "literal_error":
-        allowed = [str(choice) for choice in get_args(owner.model_fields[key].annotation)]
-        return f"{full} cannot be {value!r}", did_you_mean(str(value), allowed) or f"choose one of {', '.join(allowed)}"
-    if kind in _EXPECTED:
-        return f"{full} must be {_EXPECTED[kind]}, not {_shown(value)}", "write it like in inventories/lab"
-    return f"{full}: {detail['msg']}", f"it is {_shown(value)}"
+        return f"{full} cannot be {value!r}", choose(value, get_args(owner.model_fields[key].annotation))
+    limit = _LIMITS.get(kind, "").format(**context)
+    expected = _EXPECTED.get(kind, limit)
+    remedy = "put it in quotes" if isinstance(value, int | float) and not limit else "see docs/reference/inventory.md"
+    return f"{full} must be {expected or detail['msg']}, not {_shown(value)}", remedy
 
 
 def _add(key: str, field: FieldInfo) -> str:
@@ -65,22 +77,21 @@ def _add(key: str, field: FieldInfo) -> str:
     return f"add {example}, {field.description}"
 
 
-def _owner(model: type[BaseModel], path: list[str | int]) -> type[BaseModel]:
+def _owner(model: type[BaseModel], path: Path) -> type[BaseModel]:
     """The model that the last key of a path belongs to."""
     for step in path[:-1]:
-        if isinstance(step, str):
-            model = _nested(model.model_fields[step]) or model
+        if isinstance(step, str) and step in model.model_fields:
+            model = _nested(model.model_fields[step].annotation) or model
     return model
 
 
-def _nested(field: FieldInfo) -> type[BaseModel] | None:
-    for part in (field.annotation, *get_args(field.annotation)):
-        if isinstance(part, type) and issubclass(part, BaseModel):
-            return part
-    return None
+def _nested(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_nested, get_args(annotation))), None)
 
 
-def _dotted(name: str, path: list[str | int]) -> str:
+def _dotted(name: str, path: Path) -> str:
     return name + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
 
 

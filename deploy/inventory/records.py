@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import dns.exception
 import dns.rdatatype
-import dns.zonefile
+import dns.zone
 
 from deploy.inventory.fields import FieldError
 
@@ -25,20 +25,21 @@ def parse(line: str, domain: str) -> Iterator[tuple[str, str, str]]:
         FieldError: it is not a record.
     """
     try:
-        found = dns.zonefile.read_rrsets(line, origin=f"{domain}.", relativize=False, default_ttl=0)
-    except dns.exception.DNSException as error:
-        raise FieldError(f"{line!r} is not a DNS record ({error})", "write it like `blog A 192.0.2.10`") from None
-    for rrset in found:
-        for data in rrset:
-            yield rrset.name.to_text(), dns.rdatatype.to_text(rrset.rdtype), data.to_text()
+        text = f"$TTL 1\n$ORIGIN {domain}.\n{line}"
+        found = dns.zone.from_text(text, origin=".", relativize=False, check_origin=False)
+    except (dns.exception.DNSException, ValueError) as error:
+        reason = str(error).rpartition(": ")[2]
+        raise FieldError(f"{line!r} is not a DNS record ({reason})", "write it like `blog A 192.0.2.10`") from None
+    for name, _, data in found.iterate_rdatas():
+        yield name.to_text(), dns.rdatatype.to_text(data.rdtype), data.to_text()
 
 
 def record(line: str) -> str:
-    """A line that holds at least one record.
+    """A line that holds records.
 
     Raises:
-        FieldError: it holds none.
+        FieldError: it does not.
     """
     if not list(parse(line, "example")):
-        raise FieldError(f"{line!r} is not a DNS record", "write it like `blog A 192.0.2.10`")
+        raise FieldError(f"{line!r} holds no DNS record", "write it like `blog A 192.0.2.10`")
     return line

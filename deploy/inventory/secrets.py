@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from deploy.errors import Finding, Refused
-from deploy.inventory.layout import SECRETS_FILE
 from deploy.inventory.loading import load
 from deploy.inventory.model import Inventory, Organisation
 from deploy.inventory.source import readable
+from deploy.inventory.variable_files import SECRETS_FILE
 from deploy.inventory.vault import Vault
 
 Secrets = Mapping[str, Mapping[str, str]]

@@ -91,6 +91,8 @@ def _syntax(name: str, error: yaml.YAMLError) -> Finding:
     where = f"{name}:{mark.line + 1}" if mark else name
     if "'\\t'" in problem:
         return Finding(where, "a tab where YAML wants spaces", "indent with spaces")
+    if "another document" in problem:
+        return Finding(where, "a second YAML document", "remove the line `---` or what follows it")
     return Finding(where, f"not valid YAML: {problem}", "mend the syntax here or on the line above")
 
 
