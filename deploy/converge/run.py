@@ -98,7 +98,7 @@ def deploy(
     chosen = _chosen(inventory, hosts)
     only = _known_roles(chosen, only)
     declarations = declared(inventory, variables)
-    with _package_source([inventory, *bundle_also], hear) as (port, text), Connections(chosen, packages_port=port) as connections:
+    with _package_source([inventory, *bundle_also], variables, hear) as (port, text), Connections(chosen, packages_port=port) as connections:
         _preflight(inventory, connections, declarations)
         listener = _Listener({host.name for host in chosen}, hear)
         options = ["--limit", ",".join(sorted(listener.hosts)), *(["--check", "--diff"] if check else [])]
@@ -125,9 +125,11 @@ def _known_roles(hosts: list[Host], only: Iterable[str]) -> list[str]:
 
 
 @contextlib.contextmanager
-def _package_source(inventories: Iterable[Inventory], hear: Hear) -> Iterator[tuple[int, str]]:
+def _package_source(
+    inventories: Iterable[Inventory], variables: Mapping[str, Any] | None, hear: Hear
+) -> Iterator[tuple[int, str]]:
     """The bundle, served to the hosts for as long as the deployment runs: its port here and its text there."""
-    built = packages.build(*inventories, hear=hear)
+    built = packages.build(*inventories, variables=variables, hear=hear)
     with bundle.serving(built.directory) as port:
         yield port, bundle.apt_source(built.directory, f"http://127.0.0.1:{PACKAGES_PORT}")
 
