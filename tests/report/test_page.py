@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.paths import REPOSITORY
 from deploy.report import Observation, Result, Run, requirements, smoke_result, verdicts, write
 from deploy.report.page import headline, render
 
@@ -156,3 +157,9 @@ def test_ids_are_unique_and_of_both_kinds() -> None:
     ids = [requirement.id for requirement in requirements()]
     assert len(ids) == len(set(ids)) >= 40
     assert {requirement.level for requirement in requirements()} <= {"must", "should"}
+
+
+def test_the_documentation_has_the_same_table() -> None:
+    rows = (REPOSITORY / "docs/requirements.md").read_text().splitlines()
+    for r in requirements():
+        assert f"| {r.id} | {r.text} | {r.level} | {r.by} |" in rows
