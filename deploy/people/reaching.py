@@ -43,7 +43,7 @@ def session(inventory: Inventory, organisation: str | None = None) -> Iterator[D
             validate=ssl.CERT_REQUIRED, version=ssl.PROTOCOL_TLS_CLIENT, valid_names=[name], sni=name,
             ca_certs_file=str(authorities(inventory)),
         )  # fmt: skip
-        server = ldap3.Server("127.0.0.1", port, use_ssl=True, tls=tls, connect_timeout=_SECONDS)
+        server = ldap3.Server("127.0.0.1", port, use_ssl=True, tls=tls, connect_timeout=_SECONDS, get_info=ldap3.NONE)
         try:
             connection = ldap3.Connection(
                 server, account, password, receive_timeout=_SECONDS, raise_exceptions=True, auto_bind=True

@@ -80,13 +80,15 @@ def place(to: str, hosts: Mapping[str, tuple[str, ...]]) -> str:
 
 def _lines(hosts: Mapping[str, tuple[str, ...]], flows: tuple[Flow, ...]) -> list[_Line]:
     order = list(hosts)
-    found = {
-        _Line(flow.host, target, f"{flow.role} {flow.port}/{flow.protocol}"): None
-        for flow in sorted(flows, key=lambda f: (order.index(f.host) if f.host in hosts else -1, f.role, f.port))
-        for target in dict.fromkeys(place(to, hosts) for to in flow.to)
-        if flow.host in hosts and target != flow.host
-    }
-    return list(found)
+    protocols: dict[tuple[str, str, str, int], set[str]] = {}
+    for flow in sorted((f for f in flows if f.host in hosts), key=lambda f: (order.index(f.host), f.role, f.port)):
+        for target in dict.fromkeys(place(to, hosts) for to in flow.to):
+            if target != flow.host:
+                protocols.setdefault((flow.host, target, flow.role, flow.port), set()).add(flow.protocol)
+    return [
+        _Line(host, target, f"{role} {port}/{'+'.join(sorted(names))}")
+        for (host, target, role, port), names in protocols.items()
+    ]
 
 
 def _places(rows: Mapping[str, int]) -> tuple[dict[str, float], int]:
