@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import subprocess
 import tempfile
 import time
@@ -21,8 +23,8 @@ _BORN = "20200101T000000!"
 _GPG = ("gpg", "--no-options", "--batch", "--no-tty", "--quiet", "--pinentry-mode", "loopback")
 
 _HEAD = b"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\n"
-_MIDDLE = b"-----BEGIN PGP SIGNATURE-----\n"
-_TAIL = b"-----END PGP SIGNATURE-----\n"
+_BEGIN = b"-----BEGIN PGP SIGNATURE-----"
+_END = b"-----END PGP SIGNATURE-----"
 
 
 class ForgedError(Exception):
@@ -126,9 +128,35 @@ def signed_text(message: bytes, public: bytes) -> str:
         ForgedError: the signature does not fit.
     """
     text = _verified(public, "--output", "-", "--verify", "-", message=message)
-    if not (message.startswith(_HEAD + text + _MIDDLE) and message.endswith(_TAIL)):
+    if message != _HEAD + text + _armored(_signature_of(message)):
         raise ForgedError("there is more in the file than was signed")
     return text.decode()
+
+
+def _signature_of(message: bytes) -> bytes:
+    """Return the packet of the message's signature, read as generously as gpg does."""
+    body = message.rpartition(_BEGIN)[2].rpartition(b"=")[0]
+    try:
+        return base64.b64decode(body)
+    except binascii.Error:
+        return b""
+
+
+def _armored(packet: bytes) -> bytes:
+    """Write a signature in the one form that gpg writes (RFC 4880, section 6.2): gpg itself reads others as well."""
+    checksum = base64.b64encode(_crc24(packet).to_bytes(3, "big"))
+    text = base64.b64encode(packet)
+    lines = [text[start : start + 64] for start in range(0, len(text), 64)]
+    return b"\n".join([_BEGIN, b"", *lines, b"=" + checksum, _END, b""])
+
+
+def _crc24(data: bytes) -> int:
+    crc = 0xB704CE
+    for byte in data:
+        crc ^= byte << 16
+        for _ in range(8):
+            crc = crc << 1 ^ (0x1864CFB if crc & 0x800000 else 0)
+    return crc
 
 
 def check_detached(file: Path, signature: bytes, public: bytes) -> None:
