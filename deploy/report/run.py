@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ def smoke(
     *,
     keyword: str | None = None,
     flows: Sequence[Flow] = (),
-    audit: Sequence[Observation] = (),
+    audit: Callable[[], Sequence[Observation]] | None = None,
     timings: Sequence[tuple[str, float]] = (),
     reports: Path = REPORTS,
     suite: str = SUITE,
@@ -41,8 +41,8 @@ def smoke(
         inventory: what is there.
         keyword: only the tests that match, as pytest's `-k`.
         flows: what the roles declare, for the picture.
-        audit: what an audit saw, for the verdicts.
-        timings: what took time before: (what, seconds).
+        audit: looks at the hosts once the suite is done; what it sees counts for the verdicts.
+        timings: what took time before it: (what, seconds).
         reports: where reports are kept; the newest one is also `<reports>/<inventory>/latest`.
         suite: the directory with the tests.
 
@@ -70,7 +70,7 @@ def smoke(
         started=started.isoformat(), seconds=found["seconds"], commit=commit(), complete=found["complete"],
         results=tuple(_result(fields) for fields in found["results"]),
         hosts={host.name: host.addresses for host in inventory.hosts.values()},
-        flows=tuple(flows), audit=tuple(audit), timings=tuple(timings),
+        flows=tuple(flows), audit=tuple(audit()) if audit else (), timings=tuple(timings),
     )  # fmt: skip
     page = write(directory, run)
     _point(directory.parent / "latest", directory.name)

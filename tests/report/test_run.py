@@ -16,7 +16,7 @@ import pytest
 from deploy.errors import Refused
 from deploy.inventory import Inventory, load
 from deploy.paths import REPOSITORY
-from deploy.report import evidence, run, smoke
+from deploy.report import Observation, evidence, run, smoke
 
 CONFTEST = """
     def pytest_addoption(parser):
@@ -87,6 +87,15 @@ def test_a_run_leaves_a_report_with_evidence(inventory: Inventory, tmp_path: Pat
 def test_a_keyword_selects(inventory: Inventory, tmp_path: Path) -> None:
     result = smoke(inventory, suite=suite(tmp_path), reports=tmp_path / "reports", keyword="folder")
     assert (result["passed"], result["failed"], result["skipped"]) == (1, 0, 0)
+
+
+def test_the_audit_looks_when_the_suite_is_done(inventory: Inventory, tmp_path: Path) -> None:
+    def audit() -> list[Observation]:
+        assert list((tmp_path / "reports").rglob("junit.xml"))
+        return [Observation("SOV-EGRESS", "stack", "one packet refused", False)]
+
+    result = smoke(inventory, suite=suite(tmp_path), reports=tmp_path / "reports", keyword="folder", audit=audit)
+    assert result["requirements"]["SOV-EGRESS"] == "failed"
 
 
 def test_a_file_that_cannot_be_read_fails(inventory: Inventory, tmp_path: Path) -> None:
