@@ -68,10 +68,10 @@ def _order(record: Record) -> tuple[dns.name.Name, int, str, str]:
 
 def text(content: str) -> str:
     """A TXT record's data: strings of at most 255 octets (RFC 1035, 3.3.14)."""
-    parts = [content[start : start + 255] for start in range(0, len(content), 255)]
+    parts = [content[start : start + 255] for start in range(0, max(len(content), 1), 255)]
     return " ".join('"' + part.replace("\\", "\\\\").replace('"', '\\"') + '"' for part in parts)
 
 
 def is_below(name: str, zone: str) -> bool:
-    """Whether a name is a zone's own or below it; both with the dot at their end."""
-    return dns.name.from_text(name).is_subdomain(dns.name.from_text(zone))
+    """Whether a name is a zone's own or below it; both in lower case with the dot at their end."""
+    return f".{name}".endswith(zone if zone == "." else f".{zone}")

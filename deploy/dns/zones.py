@@ -47,8 +47,11 @@ def zones(inventory: Inventory, secrets: Secrets) -> list[Zone]:
         name servers are elsewhere has neither SOA, NS nor key.
     """
     tops = list(_tops(inventory, secrets))
-    pool = list(_everything(inventory, secrets))
-    return [_zone(top, tops, pool) for top in tops]
+    homes: dict[str, list[Record]] = {top.name: [] for top in tops}
+    for record in _everything(inventory, secrets):
+        if home := _home(record, tops):
+            homes[home].append(record)
+    return [_zone(top, tops, homes[top.name]) for top in tops]
 
 
 def trust_anchors(found: Iterable[Zone]) -> list[str]:
@@ -79,11 +82,11 @@ def _reverse(owner: Organisation) -> Iterator[Record]:
             yield Record(f"{ipaddress.ip_address(address).reverse_pointer}.", "PTR", f"{name}.")
 
 
-def _zone(top: _Top, tops: list[_Top], pool: list[Record]) -> Zone:
-    records = [record for record in pool if _home(record.name, tops) == top.name and _belongs(record, top)]
+def _zone(top: _Top, tops: list[_Top], records: list[Record]) -> Zone:
     if top.served:
-        records += _authority(top)
-        records += [record for child in tops if _parent(child, tops) == top.name for record in _delegation(child, top)]
+        children = [child for child in tops if child.served and _parent(child, tops) == top.name]
+        delegations = [record for child in children for record in _delegation(child, top)]
+        records = [*_authority(top), *delegations, *records]
     return Zone(
         name=top.name,
         organisation=top.owner.id,
@@ -95,23 +98,20 @@ def _zone(top: _Top, tops: list[_Top], pool: list[Record]) -> Zone:
     )
 
 
-def _home(name: str, tops: Iterable[_Top]) -> str:
-    """The zone that a name is in: the longest one that it is below."""
-    return max((top.name for top in tops if is_below(name, top.name)), key=_depth, default="")
-
-
-def _depth(zone: str) -> int:
-    return len(zone.rstrip(".").split(".")) if zone != "." else 0
-
-
-def _belongs(record: Record, top: _Top) -> bool:
-    """A reverse name goes into a reverse zone only, never into the root."""
-    return record.type != "PTR" or top.name != "."
+def _home(record: Record, tops: Iterable[_Top]) -> str:
+    """The zone that a record stands in; none for the name of an address whose reverse zone is elsewhere."""
+    home = _longest(record.name, tops)
+    return "" if record.type == "PTR" and home == "." else home
 
 
 def _parent(child: _Top, tops: Iterable[_Top]) -> str:
     """The zone of the inventory that delegates to another one."""
-    return _home(child.name, [top for top in tops if top.served and top.name != child.name]) if child.served else ""
+    return _longest(child.name, [top for top in tops if top.served and top.name != child.name])
+
+
+def _longest(name: str, tops: Iterable[_Top]) -> str:
+    """The longest zone that a name is below."""
+    return max((top.name for top in tops if is_below(name, top.name)), key=len, default="")
 
 
 def _authority(top: _Top) -> Iterator[Record]:

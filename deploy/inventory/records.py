@@ -19,7 +19,7 @@ def parse(line: str, domain: str) -> Iterator[tuple[str, str, str]]:
         domain: the domain, without the dot at its end.
 
     Yields:
-        Name with the dot at its end, type, data.
+        Name in lower case with the dot at its end, type, data.
 
     Raises:
         FieldError: it is not a record.
@@ -31,7 +31,7 @@ def parse(line: str, domain: str) -> Iterator[tuple[str, str, str]]:
         reason = str(error).rpartition(": ")[2]
         raise FieldError(f"{line!r} is not a DNS record ({reason})", "write it like `blog A 192.0.2.10`") from None
     for name, _, data in found.iterate_rdatas():
-        yield name.to_text(), dns.rdatatype.to_text(data.rdtype), data.to_text()
+        yield name.canonicalize().to_text(), dns.rdatatype.to_text(data.rdtype), data.to_text()
 
 
 def record(line: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -117,11 +118,13 @@ def test_a_key_that_others_can_read_is_refused(lab: Path, key: Path) -> None:
 
 
 @pytest.mark.parametrize("act", [secrets.ensure, lambda path: secrets.read(load(path))])
-def test_secrets_without_their_key_are_refused_and_no_new_key_is_made(lab: Path, key: Path, act: object) -> None:
+def test_secrets_without_their_key_are_refused_and_no_new_key_is_made(
+    lab: Path, key: Path, act: Callable[[Path], object]
+) -> None:
     secrets.ensure(lab)
     key.unlink()
     with pytest.raises(Refused) as refused:
-        act(lab)  # type: ignore[operator]
+        act(lab)
     assert str(refused.value) == f"{key}: no vault key; put the key there that the secrets were made with"
     assert not key.exists()
 
