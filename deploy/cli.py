@@ -356,8 +356,20 @@ def test_roles(
     failed = 0
     with Progress() as progress:
         for role in names or alone.names():
-            [verdict] = alone.verify([role], keep=keep, hear=progress)
-            print(f"{'FAILED' if verdict.problems else 'passed'}: role {role}, {verdict.seconds:.0f} s")
+            verdict = alone.verify(role, keep=keep, hear=progress)
+            progress("test", "FAILED" if verdict.problems else "passed", f"role {role} alone, {verdict.seconds:.0f} s")
             print("\n".join(verdict.problems), file=sys.stderr) if verdict.problems else None
             failed += bool(verdict.problems)
     sys.exit(1 if failed else 0)
+
+
+@test_app.command("role-step", hidden=True)
+def test_role_step(step: str, role: str) -> None:
+    """One step of `test roles` for molecule: prepare, converge (prints its JSON) or discard."""
+    from deploy.verify import alone
+
+    if step == "converge":
+        outcome = alone.run(role)
+        print(json.dumps(outcome.as_json()))
+        sys.exit(1 if outcome.failures else 0)
+    {"prepare": alone.prepare, "discard": alone.discard}[step](role)

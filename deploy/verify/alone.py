@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import os
+import shutil
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +25,7 @@ from deploy.inventory.components import ROLE_ORDER
 from deploy.lab import SSH_CONFIG, LabHost, down, up
 from deploy.lab.network import CONTROLLER
 from deploy.lab.plan import INVENTORY, bare
-from deploy.paths import CONFIG, ROLES
+from deploy.paths import CACHE, CONFIG, ROLES
 
 _COMPONENTS = {
     "dns": "powerdns", "certificates": "acme", "directory": "openldap", "mail": "postfix", "antivirus": "clamav", "web": "nginx",
@@ -48,34 +46,65 @@ def names() -> list[str]:
     return [role for role in ROLE_ORDER if (ROLES / role).is_dir()]
 
 
-def verify(roles: Iterable[str], *, keep: bool = False, hear: Hear = lambda *_: None) -> list[Verdict]:
-    """Try each role alone.
+def verify(role: str, *, keep: bool = False, hear: Hear = lambda *_: None) -> Verdict:
+    """Try a role alone: the steps of `molecule test` without its overhead.
 
     Args:
-        keep: leave the hosts running afterwards, to look at them.
+        keep: leave the host running afterwards, to look at it.
 
     Raises:
         Refused: if there is no such role.
     """
-    wanted = list(roles) or names()
-    if unknown := [role for role in wanted if role not in names()]:
-        raise Refused([Finding("test roles", f"no role named {role}", f"there are {', '.join(names())}") for role in unknown])
-    return [_verify(role, keep, hear) for role in wanted]
-
-
-def _verify(role: str, keep: bool, hear: Hear) -> Verdict:
     started = time.monotonic()
-    with prepared(role, keep=keep) as (inventory, variables):
-        problems = _converge_twice(inventory, variables, hear) or _own_tests(role)
+    prepare(role)
+    try:
+        problems = _converge_twice(role, hear) or _own_tests(role)
+    finally:
+        if not keep:
+            discard(role)
     return Verdict(role, time.monotonic() - started, problems)
 
 
-def _converge_twice(inventory: Inventory, variables: dict[str, Any], hear: Hear) -> list[str]:
+def prepare(role: str) -> None:
+    """Start a bare host for the role, in a made-up organisation voorbeeld.test, with a TLS pair and an inventory."""
+    if role not in names():
+        raise Refused(Finding("test roles", f"no role named {role}", f"there are {', '.join(names())}"))
+    host = bare(host_name(role))
+    path = _inventory(role)
+    _write_inventory(path, role, host)
+    secrets.ensure(path)
+    if up([host]):
+        _tls_pair(load(path), host)
+
+
+def run(role: str, *, hear: Hear = lambda *_: None) -> converge.Outcome:
+    """Converge the role's prepared host once."""
+    variables = {"bsw_roles": ["base", role] if role != "base" else ["base"]} | _own_variables(role)
     lab = [load(INVENTORY)] if set(names()) == set(ROLE_ORDER) else []
-    first = converge.deploy(inventory, variables=variables, bundle_also=lab, hear=hear)
+    return converge.deploy(load(_inventory(role)), variables=variables, bundle_also=lab, hear=hear)
+
+
+def discard(role: str) -> None:
+    """End the role's host and remove its inventory and key."""
+    down([host_name(role)])
+    shutil.rmtree(_inventory(role), ignore_errors=True)
+    (CONFIG / "vault" / f"{host_name(role)}.key").unlink(missing_ok=True)
+
+
+def host_name(role: str) -> str:
+    """Name of the bare host that a role is tried on."""
+    return f"role-{role}"
+
+
+def _inventory(role: str) -> Path:
+    return CACHE / "alone" / host_name(role)
+
+
+def _converge_twice(role: str, hear: Hear) -> list[str]:
+    first = run(role, hear=hear)
     if first.failures:
         return [str(finding) for finding in first.failures]
-    second = converge.deploy(inventory, variables=variables, bundle_also=lab, hear=hear)
+    second = run(role, hear=hear)
     return [str(finding) for finding in second.failures] + [
         f"{name}: the second run changed {what}"
         for name, host in second.hosts.items()
@@ -85,6 +114,8 @@ def _converge_twice(inventory: Inventory, variables: dict[str, Any], hear: Hear)
 
 def _own_tests(role: str) -> list[str]:
     tests = sorted((ROLES / role / "molecule/default").glob("test_*.py"))
+    if not tests:
+        return [f"roles/{role}/molecule/default has no test_*.py"]
     result = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider", f"--hosts=ssh://{host_name(role)}",
          f"--ssh-config={SSH_CONFIG}", *map(str, tests)],
@@ -92,34 +123,6 @@ def _own_tests(role: str) -> list[str]:
         env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
     )  # fmt: skip
     return [] if result.returncode == 0 else [result.stdout + result.stderr]
-
-
-def host_name(role: str) -> str:
-    """Name of the bare host that a role is tried on."""
-    return f"role-{role}"
-
-
-@contextlib.contextmanager
-def prepared(role: str, *, keep: bool = False) -> Iterator[tuple[Inventory, dict[str, Any]]]:
-    """A bare host of the made-up organisation voorbeeld.test, with the role's own variables and a TLS pair.
-
-    Yields:
-        Its inventory, and the variables that reduce it to this role.
-    """
-    host = bare(host_name(role))
-    with tempfile.TemporaryDirectory(prefix="bsw-alone-") as directory:
-        path = Path(directory, host.name)
-        _write_inventory(path, role, host)
-        secrets.ensure(path)
-        inventory = load(path)
-        up([host])
-        try:
-            _tls_pair(inventory, host)
-            yield inventory, {"bsw_roles": ["base", role] if role != "base" else ["base"]} | _own_variables(role)
-        finally:
-            if not keep:
-                down([host.name])
-            (CONFIG / "vault" / f"{host.name}.key").unlink(missing_ok=True)
 
 
 def _own_variables(role: str) -> dict[str, Any]:
@@ -143,6 +146,7 @@ def _write_inventory(path: Path, role: str, host: LabHost) -> None:
             "acme": {"directory": "https://acme.voorbeeld.test:14000/dir", "root_url": "https://acme.voorbeeld.test:15000/roots/0"},
         },
         "ansible_user": "root", "ansible_ssh_common_args": f"-F {SSH_CONFIG}", "ansible_python_interpreter": "/usr/bin/python3",
+        "base_dhcp": False, "base_time_servers": [],
     })  # fmt: skip
     put("group_vars/voorbeeld/main.yml", {
         "organisation": {"name": "Voorbeeld", "domain": "voorbeeld.test", "contact": "security@voorbeeld.test"},

@@ -139,7 +139,7 @@ class Units:
 
     def state_of(self, name):
         """Properties of one unit, fresh."""
-        out = self.systemctl("show", "-p", "LoadState,ActiveState,Result", name)
+        out = self.systemctl("show", "-p", "LoadState,ActiveState,Result,ConditionResult", name)
         return dict(line.split("=", 1) for line in out.splitlines())
 
     def await_ready(self, unit):
@@ -150,6 +150,8 @@ class Units:
             now = self.state_of(unit["name"])
             if now["ActiveState"] == "failed":
                 self.fail(unit["name"], f"failed ({now['Result']})")
+            if now["ActiveState"] == "inactive" and now["ConditionResult"] == "no":
+                self.fail(unit["name"], "does not start: a condition of its own is not met")
             up = now["ActiveState"] == "active" or (unit.get("oneshot") and now["ActiveState"] == "inactive")
             if up and self.answers(ready):
                 return
