@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import fcntl
+import os
 import subprocess
 import tempfile
 import time
@@ -69,14 +71,15 @@ class SigningKey:
 def _generate(home: Path) -> None:
     """Make the key aside, then give it its name: half a key is never seen."""
     home.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with tempfile.TemporaryDirectory(prefix=f".{home.name}-", dir=home.parent) as folder:
+    with _alone(home.parent), tempfile.TemporaryDirectory(prefix=f".{home.name}-", dir=home.parent) as folder:
         new = Path(folder) / "home"
         new.mkdir(mode=0o700)
         with _gpg(new) as gpg:
             identity = ("bsw bundle", "ed25519", "sign", "never")
             gpg("--faked-system-time", _BORN, "--passphrase", "", "--quick-generate-key", *identity)
             (new / PUBLIC).write_bytes(gpg("--armor", "--export"))
-        new.rename(home)
+        if not home.exists():  # another process may have been first
+            new.rename(home)
 
 
 class _Gpg:
@@ -95,7 +98,7 @@ class _Gpg:
 @contextmanager
 def _gpg(home: Path) -> Iterator[_Gpg]:
     """Give a gpg for this home, and end the agent that it starts: gpg would leave it behind."""
-    with tempfile.TemporaryDirectory(prefix="bsw-") as short:  # a socket's path has at most 107 bytes
+    with _alone(home), tempfile.TemporaryDirectory(prefix="bsw-") as short:  # a socket's path has at most 107 bytes
         link = Path(short) / "home"
         link.symlink_to(home.resolve())
         try:
@@ -103,6 +106,17 @@ def _gpg(home: Path) -> Iterator[_Gpg]:
         finally:
             subprocess.run(["gpgconf", "--homedir", str(link), "--kill", "gpg-agent"], check=True)
             _await_absence(_agent_socket(link))
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other processes of the toolkit out: one would end the agent that the other is using."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _agent_socket(home: Path) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -168,8 +168,11 @@ class Lock:
 
 
 def now() -> str:
-    """Return this moment as a lock writes it."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """Return the last whole second that is over, as a lock writes it.
+
+    Not the present one: gpg does not freeze its clock at a time that happens to be now, and would sign a second later.
+    """
+    return (datetime.now(UTC) - timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _value(value: object) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from deploy.bundle.base import Base
-from deploy.bundle.lock import Archive, Lock, Package
+from deploy.bundle.lock import Archive, Lock, Package, now
 from deploy.errors import Refused
 
 HASH = "0123456789abcdef" * 4
@@ -93,3 +94,9 @@ def test_a_base_without_packages_is_refused(tmp_path: Path) -> None:
 
 def test_without_a_base_the_architecture_is_the_machines() -> None:
     assert Base.read(None).architecture
+
+
+def test_a_lock_is_never_dated_in_the_present_second() -> None:
+    """Gpg would not freeze its clock then, and the same lock would not give the same bytes."""
+    before = datetime.now(UTC)
+    assert timedelta(seconds=1) <= before - datetime.fromisoformat(now()) < timedelta(seconds=3)
