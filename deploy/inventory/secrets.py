@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import yaml
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -41,33 +41,39 @@ def _pem(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> str:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
-@dataclass(frozen=True)
-class Secret:
-    """One secret.
+class Kind(NamedTuple):
+    """A kind of secret: what it is for people, and what makes a new one."""
 
-    Attributes:
-        meaning: what it is for, for the reference page.
-        make: makes a new value.
-        roles: an organisation that has one of these roles needs it.
-    """
+    words: str
+    make: Callable[[], str]
+
+
+PASSWORD = Kind("password, 256 bits", password)
+P256 = Kind("P-256 private key, PEM", p256)
+RSA = Kind("RSA private key, 2048 bits, PEM", rsa2048)
+
+
+class Secret(NamedTuple):
+    """One secret: what it is for, its kind, and the roles that need it."""
 
     meaning: str
-    make: Callable[[], str]
+    kind: Kind
     roles: tuple[str, ...]
 
 
 SECRETS: Mapping[str, Secret] = {
-    "openldap_admin_secret": Secret("administrator of the directory", password, ("openldap",)),
-    "openldap_postfix_secret": Secret("Postfix reads the directory", password, ("openldap", "postfix")),
-    "openldap_dovecot_secret": Secret("Dovecot reads the directory", password, ("openldap", "dovecot")),
-    "openldap_people_secret": Secret("`bsw people` writes the directory", password, ("openldap",)),
-    "powerdns_api_secret": Secret("API of PowerDNS", password, ("powerdns",)),
-    "powerdns_dnssec_secret": Secret("signs the organisation's zones", p256, ("powerdns",)),
-    "rspamd_controller_secret": Secret("controller of Rspamd", password, ("rspamd",)),
-    "rspamd_dkim_secret": Secret("signs outgoing mail", rsa2048, ("rspamd",)),
-    "certificates_key_secret": Secret("TLS key of the organisation's servers", p256, ("certificates",)),
-    "pebble_key_secret": Secret("TLS key of a lab's certificate authority", p256, ("pebble",)),
+    "openldap_admin_secret": Secret("administrator of the directory", PASSWORD, ("openldap",)),
+    "openldap_postfix_secret": Secret("Postfix reads the directory", PASSWORD, ("openldap", "postfix")),
+    "openldap_dovecot_secret": Secret("Dovecot reads the directory", PASSWORD, ("openldap", "dovecot")),
+    "openldap_people_secret": Secret("`bsw people` writes the directory", PASSWORD, ("openldap",)),
+    "powerdns_api_secret": Secret("API of PowerDNS", PASSWORD, ("powerdns",)),
+    "powerdns_dnssec_secret": Secret("signs the organisation's zones", P256, ("powerdns",)),
+    "rspamd_controller_secret": Secret("controller of Rspamd", PASSWORD, ("rspamd",)),
+    "rspamd_dkim_secret": Secret("signs outgoing mail", RSA, ("rspamd",)),
+    "certificates_key_secret": Secret("TLS key of the organisation's servers", P256, ("certificates",)),
+    "pebble_key_secret": Secret("TLS key of a lab's certificate authority", P256, ("pebble",)),
 }
+"""Every secret that is made. One that somebody else gives stands in the same files, by ``ansible-vault edit``."""
 
 
 def needed(organisation: Organisation) -> tuple[str, ...]:
@@ -94,7 +100,7 @@ def ensure(path: Path) -> list[str]:
     made = []
     for organisation in inventory.organisations.values():
         present = _present(vault, inventory, organisation)
-        lacking = {name: SECRETS[name].make() for name in needed(organisation) if name not in present}
+        lacking = {name: SECRETS[name].kind.make() for name in needed(organisation) if name not in present}
         if lacking:
             file = _file(inventory, organisation)
             file.parent.mkdir(parents=True, exist_ok=True)

@@ -61,7 +61,9 @@ class Edited:
 @pytest.fixture(scope="session")
 def keys() -> Secrets:
     """Every kind of secret for every organisation of the lab."""
-    return {one: {name: secret.make() for name, secret in SECRETS.items()} for one in ("rijk", "partner", "internet")}
+    return {
+        one: {name: secret.kind.make() for name, secret in SECRETS.items()} for one in ("rijk", "partner", "internet")
+    }
 
 
 @pytest.fixture
