@@ -25,7 +25,7 @@ class Finding:
         return f"{self.where}: {self.what}" + (f"; {self.remedy}" if self.remedy else "")
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818  (a decision, not an error)
     """The toolkit will not go on; nothing was changed. The command line prints each finding and exits with 2."""
 
     def __init__(self, findings: Sequence[Finding] | Finding) -> None:

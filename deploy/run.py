@@ -44,7 +44,9 @@ def up(path: Path, *, hear: Hear = lambda *_: None) -> dict[str, Any]:
     return smoke(inventory, timings=timings)
 
 
-def smoke(inventory: Inventory, *, keyword: str | None = None, timings: list[tuple[str, float]] | None = None) -> dict[str, Any]:
+def smoke(
+    inventory: Inventory, *, keyword: str | None = None, timings: list[tuple[str, float]] | None = None
+) -> dict[str, Any]:
     """Run the smoke suite, then the audit, and write the report of both."""
     _trust(inventory)
     return report.smoke(

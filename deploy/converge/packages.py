@@ -31,7 +31,9 @@ def build(
         hear: called with ``controller``, ``bundle`` and a line.
     """
     given = [variables, *[None] * len(inventories)]
-    hosts = [host for inventory, own in zip(inventories, given, strict=False) for host in declared(inventory, own).values()]
+    hosts = [
+        host for inventory, own in zip(inventories, given, strict=False) for host in declared(inventory, own).values()
+    ]
     packages = sorted({package for host in hosts for package in host.packages})
     status = image.base() / "var/lib/dpkg/status"
     return bundle.build(packages, status, update=update, progress=lambda line: hear("controller", "bundle", line))

@@ -47,7 +47,8 @@ def run(
     with _computed(inventory, variables or {}) as computed:
         events = computed.with_name("events")
         command = [
-            str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(computed), "-i", str(inventory.path / "hosts.yml"),
+            str(Path(sys.executable).with_name("ansible-playbook")),
+            "-i", str(computed), "-i", str(inventory.path / "hosts.yml"),
             "--vault-password-file", str(key_path(inventory.name)), *options, str(playbook),
         ]  # fmt: skip
         environment = os.environ | {

@@ -98,7 +98,10 @@ def deploy(
     chosen = _chosen(inventory, hosts)
     only = _known_roles(chosen, only)
     declarations = declared(inventory, variables)
-    with _package_source([inventory, *bundle_also], variables, hear) as (port, text), Connections(chosen, packages_port=port) as connections:
+    with (
+        _package_source([inventory, *bundle_also], variables, hear) as (port, text),
+        Connections(chosen, packages_port=port) as connections,
+    ):
         _preflight(inventory, connections, declarations)
         listener = _Listener({host.name for host in chosen}, hear)
         options = ["--limit", ",".join(sorted(listener.hosts)), *(["--check", "--diff"] if check else [])]
@@ -112,7 +115,8 @@ def deploy(
 def _chosen(inventory: Inventory, names: Iterable[str]) -> list[Host]:
     wanted = list(names) or list(inventory.hosts)
     if unknown := [name for name in wanted if name not in inventory.hosts]:
-        raise Refused([Finding("--host", f"no host named {name}", f"there are {', '.join(inventory.hosts)}") for name in unknown])
+        there = f"there are {', '.join(inventory.hosts)}"
+        raise Refused([Finding("--host", f"no host named {name}", there) for name in unknown])
     return [inventory.hosts[name] for name in wanted]
 
 
@@ -120,7 +124,8 @@ def _known_roles(hosts: list[Host], only: Iterable[str]) -> list[str]:
     roles = {role for host in hosts for role in host.roles}
     wanted = list(only)
     if unknown := [role for role in wanted if role not in roles]:
-        raise Refused([Finding("--only", f"no host has a role {role}", f"there are {', '.join(sorted(roles))}") for role in unknown])
+        there = f"there are {', '.join(sorted(roles))}"
+        raise Refused([Finding("--only", f"no host has a role {role}", there) for role in unknown])
     return wanted
 
 

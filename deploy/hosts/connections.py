@@ -49,7 +49,9 @@ class Connections:
             self._hear(host, self._open[host.name])
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for process in self._open.values():
             process.terminate()
         for process in self._open.values():

@@ -1,7 +1,7 @@
 """Runs ON a host, sent over ssh (Python 3 standard library only): prints its facts as one JSON line, then waits.
 
 It waits for the end of its input, so that the connection, and the port forward on it, stay open as long as the
-controller wants. Argument: a JSON list of TCP ports to look at and of names to resolve.
+controller wants. Argument: a JSON list of names to resolve.
 """
 
 import json
@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 
 def run(*command: str) -> str:
@@ -38,9 +39,9 @@ def resolves(name: str) -> list[str]:
 
 def facts(names: list[str]) -> dict[str, object]:
     """Everything that preflight asks about."""
-    with open("/etc/os-release") as file:
+    with Path("/etc/os-release").open() as file:
         release = dict(line.strip().split("=", 1) for line in file if "=" in line)
-    with open("/proc/meminfo") as file:
+    with Path("/proc/meminfo").open() as file:
         memory = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in file}
     links = json.loads(run("ip", "-json", "addr") or "[]")
     addresses = [a for link in links for a in link.get("addr_info", []) if a.get("scope") == "global"]
@@ -53,9 +54,9 @@ def facts(names: list[str]) -> dict[str, object]:
         "clock": time.time(),
         "addresses": {a["local"]: bool(a.get("dadfailed")) for a in addresses},
         "listeners": listeners(),
-        "converged": os.path.exists("/var/lib/bsw/converged.json"),
+        "converged": Path("/var/lib/bsw/converged.json").exists(),
         "came_from": os.environ.get("SSH_CONNECTION", "").split(" ")[0],
-        "systemd": os.path.isdir("/run/systemd/system"),
+        "systemd": Path("/run/systemd/system").is_dir(),
         "resolved": {name: resolves(name) for name in names},
     }
 

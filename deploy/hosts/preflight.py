@@ -22,7 +22,9 @@ DISK = {"/": 3 * GIB, "/var": 5 * GIB}
 """Free space before the first deployment, in bytes."""
 
 
-def findings(inventory: Inventory, facts: Mapping[str, Mapping[str, Any]], ports: Mapping[str, list[int]]) -> list[Finding]:
+def findings(
+    inventory: Inventory, facts: Mapping[str, Mapping[str, Any]], ports: Mapping[str, list[int]]
+) -> list[Finding]:
     """Everything that stands in the way.
 
     Args:
@@ -62,9 +64,13 @@ def _addresses(host: Host, facts: Mapping[str, Any]) -> Iterator[Finding]:
     for address in host.addresses:
         failed = own.get(ipaddress.ip_address(address))
         if failed is None:
-            yield Finding(host.name, f"does not have the address {address}", "configure it there, or mend the inventory")
+            yield Finding(
+                host.name, f"does not have the address {address}", "configure it there, or mend the inventory"
+            )
         elif failed:
-            yield Finding(host.name, f"{address} is in use by another machine (dadfailed)", "give one of them another address")
+            yield Finding(
+                host.name, f"{address} is in use by another machine (dadfailed)", "give one of them another address"
+            )
 
 
 def _way_in(inventory: Inventory, host: Host, facts: Mapping[str, Any]) -> Iterator[Finding]:
@@ -92,8 +98,12 @@ def _ports(host: Host, facts: Mapping[str, Any], ports: list[int]) -> Iterator[F
 def _room(host: Host, facts: Mapping[str, Any]) -> Iterator[Finding]:
     needed = sum(MEMORY.get(role, 0) for role in host.roles)
     if facts["memory"] < needed * 0.95:
-        yield Finding(host.name, f"has {facts['memory'] / GIB:.1f} GiB of memory", f"its roles need {needed / GIB:.1f} GiB")
+        yield Finding(
+            host.name, f"has {facts['memory'] / GIB:.1f} GiB of memory", f"its roles need {needed / GIB:.1f} GiB"
+        )
     for path, least in DISK.items():
         if facts["disk"][path] < least:
             free = facts["disk"][path] / GIB
-            yield Finding(host.name, f"has {free:.1f} GiB free on {path}", f"make room: {least / GIB:.0f} GiB are needed")
+            yield Finding(
+                host.name, f"has {free:.1f} GiB free on {path}", f"make room: {least / GIB:.0f} GiB are needed"
+            )

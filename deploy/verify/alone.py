@@ -28,7 +28,8 @@ from deploy.lab.plan import INVENTORY, bare
 from deploy.paths import CACHE, CONFIG, ROLES
 
 _COMPONENTS = {
-    "dns": "powerdns", "certificates": "acme", "directory": "openldap", "mail": "postfix", "antivirus": "clamav", "web": "nginx",
+    "dns": "powerdns", "certificates": "acme", "directory": "openldap",
+    "mail": "postfix", "antivirus": "clamav", "web": "nginx",
 }  # fmt: skip
 
 
@@ -143,9 +144,13 @@ def _write_inventory(path: Path, role: str, host: LabHost) -> None:
     put("group_vars/all/main.yml", {
         "platform": {
             "environment": "lab", "primary": "voorbeeld", "management": list(CONTROLLER),
-            "acme": {"directory": "https://acme.voorbeeld.test:14000/dir", "root_url": "https://acme.voorbeeld.test:15000/roots/0"},
+            "acme": {
+                "directory": "https://acme.voorbeeld.test:14000/dir",
+                "root_url": "https://acme.voorbeeld.test:15000/roots/0",
+            },
         },
-        "ansible_user": "root", "ansible_ssh_common_args": f"-F {SSH_CONFIG}", "ansible_python_interpreter": "/usr/bin/python3",
+        "ansible_user": "root", "ansible_ssh_common_args": f"-F {SSH_CONFIG}",
+        "ansible_python_interpreter": "/usr/bin/python3",
         "base_dhcp": False, "base_time_servers": [],
     })  # fmt: skip
     put("group_vars/voorbeeld/main.yml", {
@@ -165,16 +170,13 @@ def _tls_pair(inventory: Inventory, host: LabHost) -> None:
         .serial_number(x509.random_serial_number()).not_valid_before(now).not_valid_after(now + datetime.timedelta(2))
         .add_extension(names, critical=False).sign(key, hashes.SHA256())
     )  # fmt: skip
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     script = (
-        "getent group ssl-cert >/dev/null || groupadd --system ssl-cert; mkdir -p /etc/ssl/bsw; cd /etc/ssl/bsw; umask 077; "
+        "getent group ssl-cert >/dev/null || groupadd --system ssl-cert; "
+        "mkdir -p /etc/ssl/bsw; cd /etc/ssl/bsw; umask 077; "
         f"head -c {len(pem)} > key.pem; chgrp ssl-cert key.pem; chmod 640 key.pem; umask 022; cat > fullchain.pem"
     )
     subprocess.run(
         ["ssh", "-F", str(SSH_CONFIG), host.name, script],
         input=pem + certificate.public_bytes(serialization.Encoding.PEM), check=True, capture_output=True,
     )  # fmt: skip
-
-

@@ -49,7 +49,7 @@ class Role:
 
 
 class ActionModule(ActionBase):
-    """``phase: compare`` says what differs, ``apply`` mends the files, ``render`` writes them below a directory here."""
+    """``compare`` says what differs, ``apply`` mends the files, ``render`` writes them below a directory here."""
 
     _VALID_ARGS = frozenset(("phase", "roles", "only", "to", "todo"))
 
@@ -197,7 +197,8 @@ class ActionModule(ActionBase):
     def _compare(
         self, roles: list[Role], entries: list[dict[str, t.Any]], contents: dict[str, bytes], task_vars: t.Any
     ) -> dict[str, t.Any]:
-        lists = {what: [item for role in roles for item in self._list(role, what)] for what in ("packages", "debconf", "units")}
+        declared_as = ("packages", "debconf", "units")
+        lists = {what: [item for role in roles for item in self._list(role, what)] for what in declared_as}
         for unit in lists["units"]:
             if unknown := set(unit) - UNIT_KEYS:
                 raise AnsibleActionFail(f"unit {unit.get('name')}: unknown key {sorted(unknown)[0]}")

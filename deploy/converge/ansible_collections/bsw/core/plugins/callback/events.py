@@ -1,4 +1,4 @@
-"""What happened, as JSON lines in the file that BSW_EVENTS names: the command line's progress and results come from here."""
+"""What happened, as JSON lines in the file that BSW_EVENTS names: progress and results of the command line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ short_description: what happened, as JSON lines
 description: One line for each task that begins and for each result, in the file that BSW_EVENTS names.
 """
 
-KEPT = ("changed", "msg", "files", "missing", "unsettled", "unfinished", "units", "unit", "journal", "file", "diff", "seconds", "results", "stderr", "stdout")
+KEPT = (
+    "changed", "msg", "files", "missing", "unsettled", "unfinished", "units", "unit", "journal", "file", "diff",
+    "seconds", "results", "stderr", "stdout",
+)  # fmt: skip
 
 
 class CallbackModule(CallbackBase):
@@ -28,7 +31,7 @@ class CallbackModule(CallbackBase):
 
     def __init__(self) -> None:
         super().__init__()
-        self._file = open(os.environ.get("BSW_EVENTS", os.devnull), "a", buffering=1, encoding="utf-8")  # noqa: SIM115, PTH123
+        self._file = open(os.environ.get("BSW_EVENTS", os.devnull), "a", buffering=1, encoding="utf-8")  # noqa: SIM115
 
     def _write(self, event: str, **fields: t.Any) -> None:
         self._file.write(json.dumps({"event": event, "at": time.time(), **fields}, default=str) + "\n")
@@ -39,7 +42,8 @@ class CallbackModule(CallbackBase):
         if task.no_log or result.result.get("_ansible_no_log"):
             kept = {"changed": kept.get("changed"), "msg": "hidden (no_log)"}
         role = task._role.get_name() if task._role else None
-        self._write(event, host=result.host.get_name(), task=task.get_name(), action=task.action, role=role, result=kept, **fields)
+        host = result.host.get_name()
+        self._write(event, host=host, task=task.get_name(), action=task.action, role=role, result=kept, **fields)
 
     def v2_playbook_on_task_start(self, task: t.Any, is_conditional: bool) -> None:
         self._write("task", task=task.get_name())

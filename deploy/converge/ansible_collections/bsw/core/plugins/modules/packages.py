@@ -38,9 +38,10 @@ def run(module, command, **options):
     """Run a command; on failure say what apt or dpkg said, the file first."""
     rc, out, err = module.run_command(command, **options)
     if rc:
-        complaints = [line for line in (err + out).splitlines() if re.match(r"(E:|W: .*(hash|sign)|dpkg: error)", line, re.I)]
+        lines = (err + out).splitlines()
+        complaints = [line for line in lines if re.match(r"(E:|W: .*(hash|sign)|dpkg: error)", line, re.I)]
         # apt names the file in the line above its reason
-        reasons = [line.strip() for line in (err + out).splitlines() if re.search(r"mismatch|unexpected size|Hashsum", line, re.I)]
+        reasons = [line.strip() for line in lines if re.search(r"mismatch|unexpected size|Hashsum", line, re.I)]
         said = " ".join(dict.fromkeys((complaints or (err or out).strip().splitlines()[-3:]) + reasons[:1]))
         module.fail_json(msg=said, command=" ".join(command[:1]))
     return out

@@ -131,8 +131,16 @@ def complaint(unit, is_now):
     if is_now.get("LoadState") in ("not-found", "masked"):
         return "" if wanted == "stopped" else is_now["LoadState"]
     if wanted == "stopped":
-        return "running" if active in ("active", "activating") else "enabled" if is_now["UnitFileState"] == "enabled" else ""
-    if unit.get("enabled", True) and is_now.get("UnitFileState") in ("disabled",):
+        if active in ("active", "activating"):
+            return "running"
+        return "enabled" if is_now["UnitFileState"] == "enabled" else ""
+    return not_started(unit, is_now)
+
+
+def not_started(unit, is_now):
+    """What is wrong with a unit that should be started, or, a one-shot, have succeeded."""
+    active = is_now.get("ActiveState")
+    if unit.get("enabled", True) and is_now.get("UnitFileState") == "disabled":
         return "disabled"
     if unit.get("oneshot"):
         return "" if active != "failed" and is_now.get("Result") == "success" else "failed"

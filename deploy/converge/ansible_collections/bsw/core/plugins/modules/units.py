@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Bring units into their declared states: start, restart or reload exactly those concerned, wait until each is ready."""
+"""Bring units into their declared states: start, restart or reload those concerned, wait until each is ready."""
 
 from __future__ import annotations
 
@@ -69,7 +69,8 @@ class Units:
         _rc, journal, _err = self.module.run_command(
             ["journalctl", "-u", unit, "-n", "15", "--no-pager", "-o", "cat", "--since", "-3min"]
         )
-        self.module.fail_json(msg=f"{unit}: {what.splitlines()[0] if what else 'failed'}", unit=unit, journal=journal.strip())
+        said = what.splitlines()[0] if what else "failed"
+        self.module.fail_json(msg=f"{unit}: {said}", unit=unit, journal=journal.strip())
 
     def state(self):
         """Properties of every unit, by name."""
@@ -84,14 +85,16 @@ class Units:
         self.systemctl("daemon-reload")
         state = self.state()
         by_state = {
-            kind: [u["name"] for u in self.units if u.get("state", "started") == kind] for kind in ("started", "stopped", "masked")
+            kind: [u["name"] for u in self.units if u.get("state", "started") == kind]
+            for kind in ("started", "stopped", "masked")
         }
         absent = {name for name, now in state.items() if now["LoadState"] == "not-found"}
         masked = [name for name in by_state["masked"] if state[name]["LoadState"] != "masked" and name not in absent]
         unmasked = [name for name in by_state["started"] if state[name]["LoadState"] == "masked"]
         enabled = [
             u["name"] for u in self.units
-            if u["name"] in by_state["started"] and u.get("enabled", True) and state[u["name"]]["UnitFileState"] == "disabled"
+            if u["name"] in by_state["started"] and u.get("enabled", True)
+            and state[u["name"]]["UnitFileState"] == "disabled"
         ]  # fmt: skip
         stopped = [
             name for name in (*by_state["stopped"], *by_state["masked"])
