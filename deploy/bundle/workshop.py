@@ -127,11 +127,12 @@ class _Workshop:
         self._work = bundle.with_name(f"{bundle.name}.d")
         self._pool = self._work / "store" / "pool"
         self._files = self._work / "store" / "files"
+        self._landing = self._work / "store" / "landing"
 
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Wait until no other build is under way, and remove what an interrupted one left."""
-        for folder in (self._pool, self._files):
+        for folder in (self._pool, self._files, self._landing):
             folder.mkdir(parents=True, exist_ok=True)
         with (self._work / "busy").open("w") as busy:
             try:
@@ -234,8 +235,8 @@ class _Workshop:
 
     def _supply(self, lock: Lock, *, locked: bool) -> None:
         """See that the store has every file of the lock."""
-        missing = self._missing(lock.packages)
-        if missing:
+        self._take_in(self._missing(lock.packages))  # what a killed build had fetched already
+        if missing := self._missing(lock.packages):
             if locked:
                 self._refuse_what_is_gone(missing)
             self._download(missing)
@@ -257,21 +258,19 @@ class _Workshop:
     def _download(self, missing: list[Package]) -> None:
         megabytes = sum(package.size for package in missing) / 1e6
         self._progress(f"downloading {len(missing)} packages, {megabytes:.1f} MB")
-        landing = self._work / "store" / "landing"
-        landing.mkdir(exist_ok=True)
         try:
-            self._online.download(missing, landing)
+            self._online.download(missing, self._landing)
         finally:
-            self._take_in(missing, landing)
+            self._take_in(missing)
         if lacking := self._missing(missing):
             raise Refused(
                 [Finding(str(p), "what was downloaded is not what is locked", "run it again") for p in lacking]
             )
 
-    def _take_in(self, expected: list[Package], landing: Path) -> None:
+    def _take_in(self, expected: list[Package]) -> None:
         """Move what has landed whole into the store, known by its hash."""
         by_hash = {package.sha256: package for package in expected}
-        for path, digest in digests(landing.glob("*.deb")).items():
+        for path, digest in digests(self._landing.glob("*.deb")).items():
             if digest in by_hash:
                 path.replace(self._pool / by_hash[digest].file)
 

@@ -211,6 +211,16 @@ def test_an_interrupted_build_keeps_what_it_has_downloaded(make: Maker, monkeypa
     assert not make.said("downloading")
 
 
+def test_what_a_killed_build_had_fetched_is_not_fetched_again(make: Maker) -> None:
+    make("web")
+    landing = make.directory.parent / "bundle.d/store/landing"
+    (make.archive.root / "pool/mailer_3.1-1_amd64.deb").rename(landing / "mailer_3.1-1_amd64.deb")
+    (landing / "libmail_1.0-1_amd64.deb").write_bytes(b"half a pack")
+    assert make("web", "mailer").changed
+    assert make.said("downloading 1 packages")
+    assert verify(make.directory) == []
+
+
 def test_a_damaged_file_is_replaced(make: Maker) -> None:
     make("mailer", "web")
     deb = make.directory / "apt/pool/mailer_3.1-1_amd64.deb"
