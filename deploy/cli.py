@@ -373,3 +373,12 @@ def test_role_step(step: str, role: str) -> None:
         print(json.dumps(outcome.as_json()))
         sys.exit(1 if outcome.failures else 0)
     {"prepare": alone.prepare, "discard": alone.discard}[step](role)
+
+
+@test_app.callback(invoke_without_command=True)
+def test(context: typer.Context) -> None:
+    """Everything that CI runs: style, units, each role alone, the whole lab."""
+    if context.invoked_subcommand is None:
+        suite = REPOSITORY / "deploy" / "verify" / "suite"
+        os.chdir(REPOSITORY)
+        os.execv(sys.executable, [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-ra", "--durations=15", str(suite)])

@@ -6,10 +6,10 @@ import contextlib
 import ctypes
 import fcntl
 import json
-import os
 import shutil
 import socket
 import struct
+import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -72,6 +72,7 @@ def up(wanted: Iterable[LabHost]) -> list[str]:
         records = _sweep()
         keys = Keys(DIRECTORY)
         missing = [host for host in wanted if host.name not in records]
+        network.forget_neighbours()
         with _readiness() as (notify, arrivals):
             for host in missing:
                 pid = start(host, base=base, directory=DIRECTORY, keys=keys, notify=notify)
@@ -91,12 +92,12 @@ def down(names: Iterable[str] = ()) -> list[str]:
         records = _sweep()
         ending = [name for name in names or list(cgroup.hosts()) if name in records]
         for name in ending:
+            _close_ssh_master(name)
             cgroup.kill(name)
             _remove_directories(name)
             del records[name]
         _save(records)
         if not records:
-            _close_ssh_masters()
             network.down()
             cgroup.remove_empty()
             shutil.rmtree(DIRECTORY)
@@ -239,12 +240,9 @@ def _write_client_files(keys: Keys, hosts: list[LabHost]) -> None:
     )
 
 
-def _close_ssh_masters() -> None:
-    """A master connection outlives its host and would hang the next one's clients."""
-    for control in DIRECTORY.glob("cm-*"):
-        with contextlib.suppress(OSError):
-            os.system(f"ssh -o ControlPath={control} -O exit lab 2>/dev/null")  # noqa: S605
-        control.unlink(missing_ok=True)
+def _close_ssh_master(name: str) -> None:
+    """A master connection outlives its host and would hang the clients of the next one at that address."""
+    subprocess.run(["ssh", "-F", str(SSH_CONFIG), "-O", "exit", name], capture_output=True, check=False)
 
 
 def _remove_directories(name: str) -> None:

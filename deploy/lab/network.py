@@ -40,6 +40,11 @@ def up() -> None:
     assert_isolated()
 
 
+def forget_neighbours() -> None:
+    """A new host may have the address of one that is gone, but never its hardware address."""
+    _ip("-n", NAMESPACE, "neigh", "flush", "all")
+
+
 def down() -> None:
     """Remove the namespace with everything in it."""
     if exists():

@@ -23,6 +23,7 @@ author: The BSW developers
 """
 
 import base64
+import contextlib
 import grp
 import hashlib
 import json
@@ -34,7 +35,7 @@ import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
 
-STATE = "/var/lib/bsw"
+STATE = os.environ.get("BSW_STATE", "/var/lib/bsw")
 PENDING = STATE + "/pending.json"
 CONVERGED = STATE + "/converged.json"
 
@@ -207,6 +208,8 @@ def place(entry):
         os.unlink(path)
     elif "link" in entry:
         os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # of a run that died here
+            os.unlink(path + ".rootfs-new")
         os.symlink(entry["link"], path + ".rootfs-new")
         os.replace(path + ".rootfs-new", path)
     else:

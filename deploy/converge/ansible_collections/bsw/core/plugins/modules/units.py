@@ -25,7 +25,7 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-STATE = "/var/lib/bsw"
+STATE = os.environ.get("BSW_STATE", "/var/lib/bsw")
 PENDING = STATE + "/pending.json"
 CONVERGED = STATE + "/converged.json"
 READY_SECONDS = 60
@@ -76,6 +76,8 @@ class Units:
         """Properties of every unit, by name."""
         properties = "Id,LoadState,UnitFileState,ActiveState,Result"
         names = [unit["name"] for unit in self.units]
+        if not names:
+            return {}
         out = self.systemctl("show", "-p", properties, *names)
         blocks = [dict(line.split("=", 1) for line in block.splitlines()) for block in out.strip().split("\n\n")]
         return dict(zip(names, blocks, strict=True))

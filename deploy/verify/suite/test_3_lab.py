@@ -1,0 +1,162 @@
+"""The whole path on bare hosts: up, again, by hand, killed, inspected, down."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy import lab
+from deploy.lab import SSH_CONFIG
+from deploy.paths import REPOSITORY
+from deploy.verify import alone
+
+BSW = str(REPOSITORY / "bsw")
+
+
+def bsw(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([BSW, *arguments], capture_output=True, text=True, check=False)
+
+
+def on(host: str, command: str) -> str:
+    result = subprocess.run(
+        ["ssh", "-F", str(SSH_CONFIG), host, command], capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL
+    )
+    return result.stdout
+
+
+def deployed(*arguments: str) -> dict[str, Any]:
+    result = bsw("deploy", "--json", *arguments)
+    assert result.returncode == 0, result.stdout + result.stderr
+    outcome: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
+    return outcome
+
+
+def machine() -> dict[str, set[str]]:
+    """What the lab could leave behind on this machine."""
+
+    def lines(*command: str) -> set[str]:
+        return set(subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines())
+
+    return {
+        "namespaces": lines("ip", "netns", "list"),
+        "links": {line.split()[1] for line in lines("ip", "-oneline", "link")},
+        "mounts": {line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()},
+        "control groups": {str(group) for group in Path("/sys/fs/cgroup").rglob("*bsw*")},
+        "firewall": lines("nft", "list", "ruleset"),
+        "hosts": lines("pgrep", "-x", "systemd-nspawn"),
+        "sockets": {path for line in lines("ss", "-Hxl") for path in line.split() if "bsw" in path},
+        "files": {str(path) for path in (Path("/run/bsw"),) if path.exists()},
+    }
+
+
+@pytest.fixture(scope="module")
+def before() -> dict[str, set[str]]:
+    lab.down()
+    return machine()
+
+
+@pytest.fixture(scope="module")
+def up(before: dict[str, set[str]]) -> Iterator[subprocess.CompletedProcess[str]]:
+    yield bsw("up")
+    lab.down()
+
+
+def test_up_proves_the_stack_on_bare_hosts(up: subprocess.CompletedProcess[str]) -> None:
+    assert up.returncode == 0, up.stdout[-8000:] + up.stderr[-4000:]
+    print(up.stdout[-3000:])
+
+
+def test_a_second_deployment_changes_nothing(up: subprocess.CompletedProcess[str]) -> None:
+    outcome = deployed()
+    assert {name: host["changed"] for name, host in outcome["hosts"].items()} == dict.fromkeys(outcome["hosts"], 0)
+
+
+def test_check_shows_exactly_what_was_changed_by_hand(up: subprocess.CompletedProcess[str]) -> None:
+    on("stack", "echo '# by hand' >> /etc/postfix/main.cf")
+    found = {name: host["files"] for name, host in deployed("--check")["hosts"].items() if host["changed"]}
+    assert found == {"stack": ["/etc/postfix/main.cf"]}
+    assert "-# by hand" in bsw("deploy", "--check").stdout
+    assert deployed()["hosts"]["stack"]["files"] == ["/etc/postfix/main.cf"]
+    assert "by hand" not in on("stack", "cat /etc/postfix/main.cf")
+
+
+def test_the_hosts_say_which_commit_converged_them(up: subprocess.CompletedProcess[str]) -> None:
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    ).stdout.strip()
+    assert json.loads(on("stack", "cat /var/lib/bsw/converged.json"))["commit"].startswith(commit)
+
+
+def test_the_view_from_inside_is_in_order_after_all_that(up: subprocess.CompletedProcess[str]) -> None:
+    result = bsw("audit")
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_the_world_sees_the_records_that_should_be(up: subprocess.CompletedProcess[str]) -> None:
+    result = bsw("dns", "check")
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_any_client_of_this_machine_can_be_pointed_at_the_stack(up: subprocess.CompletedProcess[str]) -> None:
+    result = bsw(
+        "lab", "exec", "--", "openssl", "s_client", "-connect", "mail.rijk.test:993", "-verify_return_error", "-brief"
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "Verification: OK" in result.stdout + result.stderr
+
+
+def test_a_killed_supervisor_is_recognised_and_replaced(up: subprocess.CompletedProcess[str]) -> None:
+    host = alone.bare("killed")
+    lab.up([host])
+    supervisor = json.loads((SSH_CONFIG.parent / "hosts.json").read_text())["killed"]["supervisor"]
+    os.kill(supervisor, signal.SIGKILL)
+    assert {s.name: s.state for s in lab.status()}["killed"] == "dead"
+    assert lab.up([host]) == ["killed"]
+    assert on("killed", "hostname").strip() == "killed"
+    assert lab.down(["killed"]) == ["killed"]
+
+
+STAGES = {
+    "install": "pgrep -x dpkg",
+    "configure": "test -e /var/lib/bsw/pending.json",
+    "activate": "systemctl is-active --quiet pdns && test -e /var/lib/bsw/pending.json",
+}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_deployment_killed_on_its_way_is_finished_by_the_next(stage: str) -> None:
+    alone.prepare("powerdns")
+    try:
+        process = subprocess.Popen([BSW, "test", "role-step", "converge", "powerdns"], stdout=subprocess.DEVNULL)
+        reached(process, lambda: subprocess.run(
+            ["ssh", "-F", str(SSH_CONFIG), "role-powerdns", STAGES[stage]], capture_output=True, check=False
+        ).returncode == 0)  # fmt: skip
+        process.kill()
+        process.wait()
+        assert not alone.run("powerdns").failures
+        assert alone.run("powerdns").hosts["role-powerdns"].changed == 0
+    finally:
+        alone.discard("powerdns")
+
+
+def reached(process: subprocess.Popen[bytes], there: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 180
+    while not there():
+        assert process.poll() is None, "the deployment ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_down_leaves_nothing_behind(up: subprocess.CompletedProcess[str], before: dict[str, set[str]]) -> None:
+    result = bsw("lab", "down")
+    assert result.returncode == 0, result.stderr
+    after = machine()
+    assert {what: left - before[what] for what, left in after.items() if left - before[what]} == {}
