@@ -164,4 +164,4 @@ def _why(done: subprocess.CompletedProcess[str]) -> list[Finding]:
         return [Finding(name, "no such package in this release", "correct its name in the role") for name in unknown]
     unmet = re.findall(r"^ +\S+ : .*$", done.stdout, re.MULTILINE)
     reason = "; ".join([*_complaints(done), *(" ".join(line.split()) for line in unmet)])
-    return [Finding("the wanted packages", reason, "leave one of them out, or run with --update")]
+    return [Finding("the wanted packages", reason, "leave one out, or try newer versions: `bsw bundle build --update`")]

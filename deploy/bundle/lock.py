@@ -148,7 +148,13 @@ class Lock:
             where, what = str(path), f"no field {error}"
         except (TypeError, ValueError, AttributeError) as error:
             where, what = str(path), str(error)
-        raise Refused(Finding(where, f"not a bundle's lock: {what}", "put the right one back, or run with --update"))
+        raise Refused(
+            Finding(
+                where,
+                f"not a bundle's lock: {what}",
+                "put the right one back, or make one: `bsw bundle build --update`",
+            )
+        )
 
     @classmethod
     def _of(cls, fields: dict[str, Any]) -> Lock:

@@ -51,7 +51,8 @@ def _listener(address: Address) -> socket.socket:
     if isinstance(address, socket.socket):
         return address
     if isinstance(address, tuple):
-        return socket.create_server(address, backlog=64)
+        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        return socket.create_server(address, family=family, backlog=64)
     address.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(address))

@@ -229,7 +229,7 @@ class _Workshop:
         return apt
 
     def _own_source(self) -> str:
-        return apt_source(self._bundle, f"file:{self._bundle.absolute()}")
+        return apt_source(self._bundle, self._bundle.absolute().as_uri())
 
     # What is lacking
 
@@ -251,7 +251,7 @@ class _Workshop:
             if (package.version, package.sha256) not in offered:
                 has = f"has {offered[0][0]}" if offered else "has no version of it"
                 what = f"{package} is locked, but is not in the pool, and the mirror {has}"
-                findings.append(Finding(layout.LOCK, what, "run with --update to take the mirror's versions"))
+                findings.append(Finding(layout.LOCK, what, "take the mirror's versions: `bsw bundle build --update`"))
         if findings:
             raise Refused(findings)
 

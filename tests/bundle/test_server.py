@@ -160,8 +160,9 @@ def test_a_socket_that_listens_already_will_do(tree: Path) -> None:
     client.close()
 
 
-def test_an_address_will_do(tree: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        address = probe.getsockname()
-    with pytest.raises(OSError, match="in use"), socket.create_server(address):
-        serve(tree, address)
+@pytest.mark.parametrize(("address", "family"), [("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)])
+def test_an_address_will_do(tree: Path, address: str, family: socket.AddressFamily) -> None:
+    with socket.create_server((address, 0), family=family) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(OSError, match="in use"):
+            serve(tree, (address, port))

@@ -116,7 +116,7 @@ def test_a_locked_version_that_is_gone_is_refused(make: Maker) -> None:
         make("mailer")
     assert [str(finding) for finding in caught.value.findings] == [
         "bundle.lock: mailer 3.1-1 (amd64) is locked, but is not in the pool, and the mirror has 3.2-1; "
-        "run with --update to take the mirror's versions"
+        "take the mirror's versions: `bsw bundle build --update`"
     ]
     assert versions(make("mailer", update=True).lock)["mailer"] == "3.2-1"
 
