@@ -80,7 +80,14 @@ def ssh_command(host: Host) -> list[str]:
 
 
 def authorities(inventory: Inventory) -> Path:
-    """The certificate authorities that are trusted: the machine's; in a lab also the lab's own."""
+    """The certificate authorities that are trusted: the machine's; in a lab also the lab's own.
+
+    Raises:
+        Refused: the lab has no authority yet.
+    """
     if inventory.environment == "lab":
-        return RUN / "lab" / "ca-certificates.crt"
+        bundle = RUN / "lab" / "ca-certificates.crt"
+        if not bundle.exists():
+            raise Refused(Finding(str(bundle), "the lab's certificate authority is not there yet", "run: bsw up"))
+        return bundle
     return Path(ssl.get_default_verify_paths().cafile or "/etc/ssl/certs/ca-certificates.crt")

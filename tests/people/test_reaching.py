@@ -122,10 +122,15 @@ def test_what_ssh_says_is_passed_on() -> None:
         pass
 
 
-def test_ssh_is_called_as_the_inventory_says() -> None:
+def test_ssh_is_called_as_the_inventory_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     inventory = load(REPOSITORY / "inventories/lab")
     assert ssh_command(inventory.hosts["stack"]) == ["ssh", "-l", "root", "-F", "/run/bsw/lab/ssh_config"]
-    assert authorities(inventory).name == "ca-certificates.crt"
+    monkeypatch.setattr(reaching, "RUN", tmp_path)
+    with pytest.raises(Refused, match="is not there yet"):
+        authorities(inventory)
+    (tmp_path / "lab").mkdir()
+    (tmp_path / "lab/ca-certificates.crt").touch()
+    assert authorities(inventory) == tmp_path / "lab/ca-certificates.crt"
 
 
 def test_a_session_is_bound_over_verified_tls(monkeypatch: pytest.MonkeyPatch) -> None:
