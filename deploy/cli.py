@@ -174,9 +174,8 @@ def dns_check(inventory: Inventory_ = LAB, as_json: Json = False) -> None:
     from deploy.lab import inside_lab
 
     loaded = load(inventory)
-    if loaded.environment == "lab":
-        inside_lab()
-    found = dns.check(loaded, secrets.read(loaded))
+    resolver = inside_lab() if loaded.environment == "lab" else None
+    found = dns.check(loaded, secrets.read(loaded), resolver)
     print(json.dumps([vars(f) for f in found]) if as_json else "\n".join(map(str, found)) or "dns: as it should be")
     sys.exit(1 if found else 0)
 

@@ -127,8 +127,11 @@ def exec_prefix() -> list[str]:
     return ["nsenter", f"--net=/run/netns/{network.NAMESPACE}", sys.executable, "-m", "deploy.lab.inside"]
 
 
-def inside_lab() -> None:
+def inside_lab() -> str:
     """Move this process into the lab's network; whatever it connects to from now on stays there.
+
+    Returns:
+        The address of the lab's resolver.
 
     Raises:
         Refused: if the lab is not up, or its network has a way out.
@@ -137,6 +140,7 @@ def inside_lab() -> None:
     with Path("/run/netns", network.NAMESPACE).open() as namespace:
         if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), _CLONE_NEWNET):
             raise OSError(ctypes.get_errno(), "setns")
+    return network.RESOLVER
 
 
 @contextlib.contextmanager
