@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 
 @dataclass(frozen=True)
 class Organisation:
@@ -17,6 +19,7 @@ class Organisation:
         addresses: addresses of each host.
         hosts: hosts by capability.
         people: it has a directory.
+        dkim_selector: of the key that its mail is signed with.
     """
 
     id: str
@@ -27,11 +30,18 @@ class Organisation:
     addresses: Mapping[str, list[str]]
     hosts: Mapping[str, list[str]]
     people: bool
+    dkim_selector: str
+
+    def served(self, key: str) -> str:
+        """A public name; a test that needs one that the organisation does without is skipped."""
+        if key not in self.names:
+            pytest.skip(f"{self.id} does without {key}")
+        return self.names[key]
 
     @property
     def mail(self) -> str:
         """Name of the mail server."""
-        return self.names["mail"]
+        return self.served("mail")
 
 
 @dataclass(frozen=True)

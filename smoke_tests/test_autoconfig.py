@@ -21,7 +21,7 @@ def address(home: Organisation) -> str:
 
 
 def test_thunderbird_finds_its_settings(home: Organisation, address: str) -> None:
-    response = http.get(home.names["autoconfig"], f"/mail/config-v1.1.xml?emailaddress={address}")
+    response = http.get(home.served("autoconfig"), f"/mail/config-v1.1.xml?emailaddress={address}")
     assert response.status == 200
     provider = ElementTree.fromstring(response.text).find("emailProvider")
     assert provider is not None
@@ -42,7 +42,7 @@ def test_outlook_finds_its_settings(home: Organisation, address: str) -> None:
         f"<AcceptableResponseSchema>{schema}/responseschema/2006a</AcceptableResponseSchema></Request></Autodiscover>"
     )
     path = "/autodiscover/autodiscover.xml"
-    response = http.post(home.names["autodiscover"], path, question.encode(), "text/xml; charset=utf-8")
+    response = http.post(home.served("autodiscover"), path, question.encode(), "text/xml; charset=utf-8")
     assert response.status == 200
     protocols = ElementTree.fromstring(response.text).iter(f"{{{schema}/responseschema/2006a}}Protocol")
     found = {
@@ -55,7 +55,7 @@ def test_outlook_finds_its_settings(home: Organisation, address: str) -> None:
 
 @pytest.mark.requirement("SOV-OPEN")
 def test_others_are_told_to_encrypt_mail_to_us(home: Organisation) -> None:
-    response = http.get(home.names["mta-sts"], "/.well-known/mta-sts.txt")
+    response = http.get(home.served("mta-sts"), "/.well-known/mta-sts.txt")
     assert response.status == 200
     assert response.headers["content-type"].startswith("text/plain")
     pairs = [line.split(": ", 1) for line in response.text.splitlines()]
@@ -67,7 +67,7 @@ def test_others_are_told_to_encrypt_mail_to_us(home: Organisation) -> None:
 
 @pytest.mark.requirement("SOV-OPEN")
 def test_finders_of_weaknesses_know_whom_to_tell(home: Organisation) -> None:
-    response = http.get(home.names["www"], "/.well-known/security.txt")
+    response = http.get(home.served("www"), "/.well-known/security.txt")
     assert response.status == 200
     assert response.headers["content-type"].replace(" ", "").lower() == "text/plain;charset=utf-8"
     fields = [line.split(": ", 1) for line in response.text.splitlines() if ": " in line and not line.startswith("#")]
@@ -80,7 +80,7 @@ def test_finders_of_weaknesses_know_whom_to_tell(home: Organisation) -> None:
 @pytest.mark.requirement("SOV-OPEN")
 @pytest.mark.parametrize("name", WEB)
 def test_every_page_is_encrypted_and_says_so(home: Organisation, name: str) -> None:
-    host = home.names[name]
+    host = home.served(name)
     plain = http.get(host, "/", tls=False)
     assert plain.status in (301, 302, 307, 308)
     assert plain.headers["location"].startswith(f"https://{host}/")
@@ -94,7 +94,7 @@ def test_every_page_is_encrypted_and_says_so(home: Organisation, name: str) -> N
 @pytest.mark.requirement("SOV-OPEN")
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1], ids=["1.0", "1.1"])
 def test_old_encryption_is_refused(home: Organisation, version: ssl.TLSVersion) -> None:
-    for host, port in ((home.mail, 993), (home.mail, 465), (home.names["www"], 443)):
+    for host, port in ((home.mail, 993), (home.mail, 465), (home.served("www"), 443)):
         assert "ALERT" in refusal(host, port, version), f"{host}:{port}"
         assert refusal(host, port, ssl.TLSVersion.TLSv1_2) == "", "the counterpart: 1.2 is spoken"
 
@@ -102,6 +102,6 @@ def test_old_encryption_is_refused(home: Organisation, version: ssl.TLSVersion) 
 def test_certificates_are_valid_for_another_week(home: Organisation) -> None:
     from cryptography import x509  # noqa: PLC0415
 
-    for host, port in ((home.mail, 993), (home.names["www"], 443)):
+    for host, port in ((home.mail, 993), (home.served("www"), 443)):
         left = x509.load_der_x509_certificate(served(host, port)).not_valid_after_utc
         assert left - datetime.datetime.now(datetime.UTC) > datetime.timedelta(days=7)

@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from deploy.dns.organisation import DKIM_SELECTOR
 from deploy.errors import Finding, Refused
 from deploy.inventory import Inventory
 from deploy.paths import REPOSITORY
@@ -93,6 +94,7 @@ def target(inventory: Inventory) -> dict[str, Any]:
                 "addresses": {host.name: list(host.addresses) for host in organisation.hosts.values()},
                 "hosts": {c: [h.name for h in organisation.running(c)] for c in organisation.components},
                 "people": bool(organisation.running("directory")),
+                "dkim_selector": organisation.option(*DKIM_SELECTOR),
             }
             for organisation in inventory.organisations.values()
         },
@@ -110,6 +112,7 @@ def commit() -> str:
 def _pytest(inventory: Inventory, directory: Path, keyword: str | None, suite: str) -> int:
     command = [
         *_prefix(inventory), sys.executable, "-m", "pytest", suite, "-q", "--tb=short", "--no-header",
+        "-W", "ignore::DeprecationWarning",
         "-p", "deploy.report.evidence", "-p", "no:cacheprovider", "--evidence", str(directory),
         "--target", str(directory / "target.json"), "--junitxml", str(directory / "junit.xml"),
     ]  # fmt: skip
