@@ -75,6 +75,7 @@ def test_the_key_of_the_signatures_is_published(home: Organisation) -> None:
 
 
 def test_dmarc_asks_to_refuse_forgeries(home: Organisation) -> None:
+    assert home.mail
     policy = dict(
         part.strip().split("=", 1) for part in one_text(f"_dmarc.{home.domain}", "v=DMARC1").split(";") if part
     )

@@ -94,7 +94,7 @@ def target(inventory: Inventory) -> dict[str, Any]:
                 "addresses": {host.name: list(host.addresses) for host in organisation.hosts.values()},
                 "hosts": {c: [h.name for h in organisation.running(c)] for c in organisation.components},
                 "people": bool(organisation.running("directory")),
-                "dkim_selector": organisation.option(*DKIM_SELECTOR),
+                "dkim_selector": next((h.variables.get(*DKIM_SELECTOR) for h in organisation.running("mail")), ""),
             }
             for organisation in inventory.organisations.values()
         },
