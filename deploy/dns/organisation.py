@@ -68,7 +68,7 @@ def _mail(organisation: Organisation, secrets: Mapping[str, str]) -> Iterator[Re
     if "mta-sts" in organisation.public_names:
         yield _txt(f"_mta-sts.{domain}", f"v=STSv1; id={mta_sts_id(organisation)}")
     if "rspamd_dkim_secret" in secrets:
-        selector = organisation.option(*DKIM_SELECTOR)
+        selector = organisation.running("mail")[0].variables.get(*DKIM_SELECTOR)
         yield _txt(f"{selector}._domainkey.{domain}", keys.dkim(secrets["rspamd_dkim_secret"]))
     for service, port in SERVICES.items():
         yield Record(f"{service}._tcp.{domain}", "SRV", f"0 1 {port} {mail}")

@@ -20,13 +20,11 @@ CONNECTION = frozenset(
         "connection",
         "timeout",
         "pipelining",
-        "password",
         "private_key_file",
         "python_interpreter",
         "become",
         "become_method",
         "become_user",
-        "become_password",
         "ssh_args",
         "ssh_common_args",
         "ssh_executable",
@@ -40,6 +38,10 @@ CONNECTION = frozenset(
     )
 )
 """Ansible's connection variables (ansible-core, ``ssh`` connection plugin)."""
+
+
+SECRET_ENDINGS = ("_secret", "_password", "_pass")
+"""A variable with such a name is a secret; Ansible's own passwords are."""
 
 
 class Level(Enum):
@@ -63,7 +65,7 @@ class Level(Enum):
 def unknown_keys(level: Level, variables: Variables, options: RoleOptions) -> Iterator[Finding]:
     """Variables that nobody would read, or that may not be written where they are."""
     for key, node in variables.items():
-        if key.endswith("_secret"):
+        if key.endswith(SECRET_ENDINGS):
             yield Finding(
                 node.where, f"{key!r} in the open", "move it into the encrypted group_vars/<organisation>/secrets.yml"
             )

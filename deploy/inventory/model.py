@@ -191,11 +191,6 @@ class Organisation(OrganisationEntry):
             return self.running(PUBLIC_NAMES[key][-1])
         return (self.nameservers[self.public_names[key]],)
 
-    def option(self, name: str, default: Any) -> Any:
-        """An option of a role as the organisation's first host has it."""
-        first = next(iter(self.hosts.values()))
-        return first.variables.get(name, default)
-
 
 class Inventory(_Model):
     """An inventory that was read and found to be right.

@@ -14,6 +14,9 @@ from deploy.inventory.source import Node
 
 Spec = Mapping[str, Any]
 
+# ten times faster, where PyYAML was built with it
+_LOADER: type[yaml.SafeLoader | yaml.CSafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 
 class Kind(NamedTuple):
     """A type of an argument spec: what it is for people, and the Python types that it takes."""
@@ -65,7 +68,7 @@ class RoleOptions:
 
 def _declared(path: Path) -> dict[str, Spec] | None:
     try:
-        entry = yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"]["main"]
+        entry = yaml.load(path.read_text(encoding="utf-8"), _LOADER)["argument_specs"]["main"]  # noqa: S506 -- a safe one
         return {name: spec or {} for name, spec in (entry.get("options") or {}).items()}
     except (OSError, KeyError, TypeError, AttributeError, yaml.YAMLError):
         return None

@@ -631,6 +631,13 @@ OPTIONS: Cases = {
         "lab/group_vars/rijk/main.yml:12: 'postfix_relay_secret' in the open; "
         "move it into the encrypted group_vars/<organisation>/secrets.yml",
     ),
+    "a password in the open": (
+        ALL,
+        "ansible_user: root",
+        "ansible_become_password: hunter2",
+        "lab/group_vars/all/main.yml:9: 'ansible_become_password' in the open; "
+        "move it into the encrypted group_vars/<organisation>/secrets.yml",
+    ),
     "a variable that the toolkit computes": (
         RIJK,
         "postfix_message_size: 50",
