@@ -381,3 +381,11 @@ def test(context: typer.Context) -> None:
         suite = REPOSITORY / "deploy" / "verify" / "suite"
         os.chdir(REPOSITORY)
         os.execv(sys.executable, [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-ra", "--durations=15", str(suite)])
+
+
+@app.command()
+def bench() -> None:
+    """Measure what DESIGN promises about speed, as ratios in one run; needs the lab for itself."""
+    from bench.measure import main as measure
+
+    measure()

@@ -1,0 +1,1 @@
+"""Ratios in one run on one machine: `./bsw bench`."""
