@@ -68,7 +68,7 @@ class ActionModule(ActionBase):
             return result | self._render(Path(arguments["to"]), roles, entries, contents)
         if phase == "apply":
             return result | self._apply(entries, contents, arguments["todo"], task_vars)
-        return result | self._compare(roles, entries, contents, task_vars)
+        return result | self._compare(roles, entries, contents, task_vars, whole=set(names) <= set(only))
 
     # ---- reading the roles
 
@@ -142,6 +142,9 @@ class ActionModule(ActionBase):
         for file in self._list(role, "files"):
             if unknown := set(file) - FILE_KEYS:
                 raise AnsibleActionFail(f"{role.name}_files: unknown key {sorted(unknown)[0]}")
+            if not self._wanted(file):
+                yield {"path": file["path"], "absent": True} | _notifications(file), None
+                continue
             content = str(file["content"]).encode()
             yield self._file(file["path"], content, file, "0644"), content
 
@@ -195,8 +198,9 @@ class ActionModule(ActionBase):
     # ---- phases
 
     def _compare(
-        self, roles: list[Role], entries: list[dict[str, t.Any]], contents: dict[str, bytes], task_vars: t.Any
-    ) -> dict[str, t.Any]:
+        self, roles: list[Role], entries: list[dict[str, t.Any]], contents: dict[str, bytes], task_vars: t.Any,
+        *, whole: bool,
+    ) -> dict[str, t.Any]:  # fmt: skip
         declared_as = ("packages", "debconf", "units")
         lists = {what: [item for role in roles for item in self._list(role, what)] for what in declared_as}
         for unit in lists["units"]:
@@ -207,7 +211,7 @@ class ActionModule(ActionBase):
         shown = [e["path"] for e in entries if self._task.diff and not e.get("secret") and "sha256" in e]
         found = self._module(
             {"phase": "compare", "entries": entries, "packages": packages, "units": lists["units"],
-             "declared": declared, "show": shown}, task_vars,
+             "declared": declared if whole else "", "show": shown}, task_vars,
         )  # fmt: skip
         if found.get("failed"):
             return found

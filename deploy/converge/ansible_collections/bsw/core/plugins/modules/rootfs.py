@@ -17,7 +17,7 @@ options:
   contents: {description: Contents by path (base64)., type: dict, default: {}}
   packages: {description: Packages that should be installed., type: list, elements: str, default: []}
   units: {description: Units and their states., type: list, elements: dict, default: []}
-  declared: {description: Digest of all that is declared., type: str, default: ""}
+  declared: {description: Digest of all that is declared; empty if only a part of it is., type: str, default: ""}
   show: {description: Paths whose present content to return., type: list, elements: str, default: []}
 author: The BSW developers
 """
@@ -158,7 +158,8 @@ def compare(module):
             files[entry["path"]] = reasons
     missing = missing_packages(module, parameters["packages"]) if parameters["packages"] else []
     unsettled = unsettled_units(module, parameters["units"])
-    unfinished = os.path.exists(PENDING) or read_json(CONVERGED, {}).get("declared") != parameters["declared"]
+    converged = parameters["declared"] in ("", read_json(CONVERGED, {}).get("declared"))
+    unfinished = os.path.exists(PENDING) or not converged
     module.exit_json(
         changed=bool(files or missing or unsettled or unfinished),
         files=files, before=before, missing=missing, unsettled=unsettled, unfinished=unfinished,
@@ -282,6 +283,7 @@ def main():
         supports_check_mode=True,
     )
     module.run_command_environ_update = {"LC_ALL": "C.UTF-8"}
+    os.umask(0o022)  # the login's own may be stricter, and new directories are for everyone
     (apply if module.params["phase"] == "apply" else compare)(module)
 
 
