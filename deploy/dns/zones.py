@@ -84,7 +84,7 @@ def _reverse(owner: Organisation) -> Iterator[Record]:
 
 def _zone(top: _Top, tops: list[_Top], records: list[Record]) -> Zone:
     if top.served:
-        children = [child for child in tops if child.served and _parent(child, tops) == top.name]
+        children = [child for child in tops if _parent(child, tops) == top.name]
         delegations = [record for child in children for record in _delegation(child, top)]
         records = [*_authority(top), *delegations, *records]
     return Zone(

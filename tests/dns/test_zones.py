@@ -14,10 +14,12 @@ import dns.reversename
 import dns.rrset
 import dns.zone
 import pytest
+import yaml
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from dns.rdtypes.ANY.TXT import TXT
 
+from deploy import paths
 from deploy.dns import Zone, keys, mta_sts, mta_sts_id
 from deploy.dns.zone import Record, ordered, text
 from tests.dns.conftest import Declared, Edited
@@ -176,6 +178,11 @@ def test_the_selector_is_the_one_that_rspamd_signs_with(lab: Edited) -> None:
     assert not data(zone, "s1._domainkey", "TXT")
 
 
+def test_without_a_choice_the_selector_is_the_roles_default(rijk: Zone) -> None:
+    defaults = yaml.safe_load((paths.ROLES / "rspamd/defaults/main.yml").read_text())
+    assert data(rijk, f"{defaults['rspamd_dkim_selector']}._domainkey", "TXT")
+
+
 def test_the_mta_sts_record_changes_with_the_policy_and_only_then(lab: Edited) -> None:
     before = lab.declared()
     policy = mta_sts(before.inventory.primary)
@@ -296,9 +303,11 @@ def test_the_root_does_not_delegate_what_another_zone_delegates(declared: Declar
     assert data(declared.zones["."], "rijk.test.", "NS") == []
 
 
-def test_a_name_server_in_another_zone_needs_no_glue(lab: Edited) -> None:
-    found = lab.declared().zones
-    assert data(found[REVERSE_4], "ns1.test.", "A") == []
+def test_a_name_server_outside_the_parent_has_no_address_there(lab: Edited) -> None:
+    lab.replace("group_vars/internet/main.yml", f"    - {REVERSE_4} ", f"    - 10.{REVERSE_4}\n    - {REVERSE_4} ")
+    parent = lab.declared().zones[REVERSE_4]
+    assert data(parent, f"10.{REVERSE_4}", "NS") == ["ns1.test."]
+    assert {record.type for record in parent.records} == {"SOA", "NS", "DS"}
 
 
 @pytest.mark.parametrize("name", EVERY_ZONE)
