@@ -33,9 +33,8 @@ def get(host, url, *, method="GET", address="127.0.0.1", asked=""):
 
 def handshake(host, *options, name=f"www.{DOMAIN}"):
     """What openssl says about a connection."""
-    command = f"openssl s_client -connect 127.0.0.1:443 -servername {name} {' '.join(options)} < /dev/null"
-    result = host.run(command)
-    return result.stdout + result.stderr
+    command = f"openssl s_client -connect 127.0.0.1:443 -servername {name} {' '.join(options)} < /dev/null 2>&1"
+    return host.run(f"{command} | tr -cd '[:print:]\\n'").stdout
 
 
 @pytest.mark.parametrize("name", [DOMAIN, f"www.{DOMAIN}", f"mail.{DOMAIN}", f"autoconfig.{DOMAIN}"])

@@ -29,7 +29,7 @@ print(base64.b64encode(ask.recv(65535)).decode())
 def addresses(host):
     """The host's own addresses, loopback left out."""
     links = json.loads(host.check_output("ip -json addr show scope global"))
-    return [address["local"] for link in links for address in link["addr_info"]]
+    return [address["local"] for link in links for address in link["addr_info"] if address]
 
 
 def ask(host, name, kind, address=None, rdclass="IN"):
@@ -120,7 +120,7 @@ def test_a_change_of_a_zone_is_served_after_a_reload(host, changed_zone):
     changed_zone('nieuw.voorbeeld.test. 60 IN TXT "net gemaakt"')
     pid = host.check_output("systemctl show -p MainPID --value pdns")
     host.check_output("systemctl reload pdns")
-    assert "net gemaakt" in ask(host, f"nieuw.{ZONE}", "TXT").answer[0].to_text()
+    assert "net gemaakt" in ask(host, f"nieuw.{ZONE}", "TXT").to_text()
     assert host.check_output("systemctl show -p MainPID --value pdns") == pid
 
 
@@ -165,4 +165,4 @@ def test_keys_and_password_can_be_read_by_nobody_else(host):
 def test_nothing_is_fetched_from_anybody(host):
     effective = host.check_output("pdns_control current-config").splitlines()
     assert "security-poll-suffix=" in effective
-    assert "resolver=no" in effective or "resolver=" in effective
+    assert not [line for line in effective if line.startswith("resolver=") and line not in ("resolver=", "resolver=no")]
