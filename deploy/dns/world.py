@@ -86,7 +86,10 @@ def check(
     Returns:
         What is missing, different, too much, not validated or about to expire; empty when all is well.
     """
-    resolver = _resolver(address, port)
+    try:
+        resolver = _resolver(address, port)
+    except dns.resolver.NoResolverConfiguration:
+        return [Finding("/etc/resolv.conf", "this machine has no resolver", "name a validating one there")]
     questions = list(_questions(zones(inventory, secrets)))
     if (trouble := _ask(resolver, questions[0]).trouble) in ("time-out", "unreachable"):
         where = address or "this machine's resolver"

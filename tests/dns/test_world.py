@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from datetime import UTC, datetime, timedelta
 
+import dns.resolver
 import pytest
 
 from deploy.dns import check
@@ -88,6 +89,25 @@ def test_a_resolver_that_does_not_answer_is_one_line(declared: Declared, monkeyp
         [finding] = check(*declared, "127.0.0.1", port=silent.getsockname()[1])
     line = "127.0.0.1: no answer from the resolver (time-out); name another one, or see that it runs"
     assert str(finding) == line
+
+
+def test_a_resolver_that_is_not_there_is_one_line(declared: Declared, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SECONDS", 0.2)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    [finding] = check(*declared, "127.0.0.1", port=port)
+    assert str(finding).startswith("127.0.0.1: no answer from the resolver (")
+
+
+def test_a_machine_without_a_resolver_is_one_line(declared: Declared, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dns.resolver.Resolver, "read_resolv_conf", _nothing)
+    [finding] = check(*declared)
+    assert str(finding) == "/etc/resolv.conf: this machine has no resolver; name a validating one there"
+
+
+def _nothing(*_: object) -> None:
+    raise dns.resolver.NoResolverConfiguration
 
 
 def test_without_an_address_the_machines_own_resolver_is_asked(declared: Declared) -> None:
