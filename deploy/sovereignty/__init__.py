@@ -1,6 +1,6 @@
 """The view from inside: what hosts do, held against what was declared (`bsw audit`)."""
 
-from deploy.sovereignty.audit import audit, flows
 from deploy.sovereignty.refused import Attempt
+from deploy.sovereignty.view import audit, flows
 
 __all__ = ["Attempt", "audit", "flows"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +21,10 @@ _LENGTH = 200
 
 def _pattern(text: str) -> re.Pattern[str]:
     """A pattern in which ``^`` and ``$`` stand for the ends of a line."""
-    return re.compile(text, re.MULTILINE)
+    try:
+        return re.compile(text, re.MULTILINE)
+    except re.error as error:
+        raise ValueError(f"{text}: {error}") from error
 
 
 Pattern = Annotated[re.Pattern[str], BeforeValidator(_pattern)]
@@ -80,7 +83,7 @@ class Check(BaseModel):
         return self
 
 
-def checks(entries: Iterator[dict[str, Any]] | None = None) -> tuple[Check, ...]:
+def checks(entries: Iterable[Mapping[str, Any]] | None = None) -> tuple[Check, ...]:
     """Every check; by default those of the data file.
 
     Raises:

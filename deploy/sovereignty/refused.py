@@ -57,14 +57,10 @@ def unnamed(ruleset: Ruleset) -> int:
     return max(0, counted - named)
 
 
-def passed(ruleset: Ruleset) -> tuple[int, int]:
-    """How many counted rules let something out, and how many packets they let through.
-
-    A packet is counted when it begins a connection; those that follow are the connection's.
-    """
+def passed(ruleset: Ruleset) -> int:
+    """How many packets counted rules let out: those that begin a connection."""
     rules = [rule for rule in ruleset.rules if rule["chain"] == "output" and {"accept": None} in rule["expr"]]
-    counted = [rule for rule in rules if any("counter" in statement for statement in rule["expr"])]
-    return len(counted), sum(map(_packets, counted))
+    return sum(map(_packets, rules))
 
 
 def _elements(refused: Object) -> Iterator[tuple[list[Any], int]]:

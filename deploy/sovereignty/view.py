@@ -138,8 +138,9 @@ class Look:
             what = f"refused: {others} packet{'s' * (others != 1)} that the firewall could not attribute"
             yield self._seen(EGRESS, what, False, "neither TCP nor UDP, or more flows than its sets hold")
         if not found and not others:
-            rules, packets = refused.passed(live)
-            evidence = f"{packets} connections passed by {rules} declared rules since {answer.loaded.out.strip()}"
+            evidence = (
+                f"connections that declared rules let out since {answer.loaded.out.strip()}: {refused.passed(live)}"
+            )
             yield self._seen(EGRESS, "no refused flow", True, evidence)
 
     def _sockets(self, answer: Answer) -> Iterator[Observation]:
@@ -152,7 +153,7 @@ class Look:
             yield self._seen(INVENTORY, f"listens undeclared: {socket}", False, "ss -Hlntup")
         if not strange:
             ports = sorted({f"{socket.port}/{socket.protocol}" for socket in found})
-            yield self._seen(INVENTORY, f"{len(found)} sockets listen, each declared", True, ", ".join(ports))
+            yield self._seen(INVENTORY, "every listening socket is declared", True, ", ".join(ports))
 
     def _deployment(self, answer: Answer) -> Observation:
         if answer.pending is not None:
