@@ -6,13 +6,12 @@ and their mail away at the end, also after Ctrl-C; so it can run against a stack
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
 import smtplib
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol
@@ -27,6 +26,8 @@ from smoke_tests.people import PREFIX, Account, MailboxOf, People, Staff, sweep
 from smoke_tests.target import Organisation, Target
 
 pytest_plugins = ["deploy.report.evidence"]
+
+_TESTS_A_CONNECTION = 3
 
 
 class LabHost(Protocol):
@@ -158,8 +159,26 @@ def lab_host(target: Target) -> LabHost:
     return run
 
 
+@pytest.fixture(scope="session")
+def _strangers(home: Organisation) -> Iterator[Callable[[], smtplib.SMTP]]:
+    opened: list[smtplib.SMTP] = []
+    tests = itertools.count()
+
+    def one() -> smtplib.SMTP:
+        if next(tests) % _TESTS_A_CONNECTION == 0 or not smtp.alive(opened[-1]):
+            opened.append(smtp.open_connection(home.mail))
+        opened[-1].rset()
+        return opened[-1]
+
+    yield one
+    for connection in opened:
+        smtp.close(connection)
+
+
 @pytest.fixture
-def stranger(home: Organisation) -> Iterator[smtplib.SMTP]:
-    """A mail server that nobody knows, on port 25."""
-    with contextlib.ExitStack() as stack:
-        yield stack.enter_context(smtp.connect(home.mail))
+def stranger(_strangers: Callable[[], smtplib.SMTP]) -> smtplib.SMTP:
+    """A mail server that nobody knows, on port 25.
+
+    Few tests share a connection: servers limit how often somebody connects, and are slow with whoever makes mistakes.
+    """
+    return _strangers()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import re
 import secrets
+import smtplib
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import formatdate
 from typing import TypeAlias
@@ -31,8 +32,9 @@ class Account:
     name: str
     address: str
     aliases: tuple[str, ...]
-    password: str
-    organisation: Organisation
+    password: str = field(repr=False)
+    organisation: Organisation = field(repr=False)
+    _connections: dict[int, smtplib.SMTP] = field(default_factory=dict, repr=False, compare=False)
 
     def imap(self) -> Imap:
         """A new connection to the mailbox."""
@@ -45,11 +47,23 @@ class Account:
         """Hand a mail to the own server; recipients from the header `To` unless given."""
         if not recipients and isinstance(content, EmailMessage):
             recipients = tuple(address.addr_spec for address in content["To"].addresses)
-        with smtp.logged_in(self.organisation.mail, self.uid, self.password, port) as connection:
-            sender = self.address if sender is None else sender
-            return smtp.offer(
-                connection, sender, recipients, content, mail_options=mail_options, rcpt_options=rcpt_options
-            )
+        sender = self.address if sender is None else sender
+        return smtp.offer(
+            self.outgoing(port), sender, recipients, content, mail_options=mail_options, rcpt_options=rcpt_options
+        )
+
+    def outgoing(self, port: int = smtp.SUBMISSIONS) -> smtplib.SMTP:
+        """The connection to the own server; one for the whole run: servers limit how often somebody logs in."""
+        connection = self._connections.get(port)
+        if connection is None or not smtp.alive(connection):
+            connection = self._connections[port] = smtp.log_in(self.organisation.mail, self.uid, self.password, port)
+        return connection
+
+    def hang_up(self) -> None:
+        """Close all connections."""
+        for connection in self._connections.values():
+            smtp.close(connection)
+        self._connections.clear()
 
 
 MailboxOf: TypeAlias = Callable[[Account], Imap]
@@ -84,6 +98,7 @@ class People:
         account = Account(uid, entry.name, entry.mail, aliases, new_password(), self.organisation)
         self.add(entry, account.password)
         self._stack.callback(empty, account)
+        self._stack.callback(account.hang_up)
         return account
 
     def _remove(self, uid: str) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import pytest
 
 from deploy.report.evidence import Evidence
-from smoke_tests.clients import smtp
 from smoke_tests.clients.tls import open_port
 from smoke_tests.clients.waiting import wait_until
 from smoke_tests.conftest import LabHost
@@ -40,11 +39,10 @@ def test_mail_that_was_accepted_just_before_the_server_dies_is_there_afterwards(
     lab_host: LabHost, server: str, anna: Account, bram: Account, evidence: Evidence
 ) -> None:
     messages = [letter(anna.address, bram.address) for _ in range(3)]
-    with smtp.logged_in(anna.organisation.mail, anna.uid, anna.password) as connection:
-        for message in messages:
-            reply = smtp.offer(connection, anna.address, [bram.address], message)
-            assert reply.accepted, reply
-        lab_host(server, f"systemctl kill --signal=KILL {UNITS}")
+    for message in messages:
+        reply = anna.send(message)
+        assert reply.accepted, reply
+    lab_host(server, f"systemctl kill --signal=KILL {UNITS}")
     evidence.keep("after.txt", lab_host(server, f"systemctl is-active {UNITS}", check=False))
     lab_host(server, f"systemctl reset-failed {UNITS}; systemctl restart {UNITS}", seconds=60)
     wait_until(lambda: open_port(anna.organisation.mail, 993), "the server answers again")

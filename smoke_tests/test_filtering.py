@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import smtplib
 from email.message import EmailMessage
 
 import pytest
 
 from deploy.report.evidence import Evidence
-from smoke_tests.clients import smtp
+from smoke_tests.clients import dns, smtp
 from smoke_tests.clients.imap import parse
 from smoke_tests.people import Account, MailboxOf, by_id, letter, verdicts
 from smoke_tests.target import Organisation, Target
@@ -134,3 +135,14 @@ def test_the_addresses_that_others_turn_to_exist(
     assert stranger.mail(address)[0] == 250
     code, text = stranger.rcpt(f"{name}@{home.domain}")
     assert code == 250, text
+
+
+def test_the_addresses_that_we_publish_for_reports_exist(
+    stranger: smtplib.SMTP, address: str, home: Organisation
+) -> None:
+    published = {home.contact}
+    for name in (f"_dmarc.{home.domain}", f"_smtp._tls.{home.domain}"):
+        published |= set(re.findall(r"mailto:([^\s,;!]+)", " ".join(dns.ask(name, "TXT").texts)))
+    assert stranger.mail(address)[0] == 250
+    refused = {name: code for name in published if (code := stranger.rcpt(name)[0]) != 250}
+    assert refused == {}

@@ -17,10 +17,11 @@ def logs_in(account: Account) -> bool:
     """Whether somebody can read and send."""
     try:
         account.imap().close()
-        with smtp.logged_in(account.organisation.mail, account.uid, account.password):
-            return True
+        account.hang_up()
+        account.outgoing()
     except (ImapError, smtplib.SMTPAuthenticationError):
         return False
+    return True
 
 
 def takes_mail(account: Account, stranger: str) -> smtp.Reply:

@@ -43,8 +43,7 @@ def _reply(command: str, answer: tuple[int, bytes]) -> Reply:
     return Reply(command, answer[0], " ".join(answer[1].decode("utf-8", errors="replace").split()))
 
 
-@contextlib.contextmanager
-def connect(host: str, port: int = RELAY, *, encrypt: bool = True) -> Iterator[smtplib.SMTP]:
+def open_connection(host: str, port: int = RELAY, *, encrypt: bool = True) -> smtplib.SMTP:
     """A connection that has said EHLO; encrypted, on 25 and 587 by STARTTLS, unless told otherwise."""
     connection = (
         smtplib.SMTP_SSL(host, port, _literal(host, port), timeout=TIMEOUT, context=context())
@@ -58,19 +57,46 @@ def connect(host: str, port: int = RELAY, *, encrypt: bool = True) -> Iterator[s
             connection.ehlo()
         assert connection.sock is not None
         connection.sock.settimeout(PATIENCE)
-        yield connection
-    finally:
-        with contextlib.suppress(smtplib.SMTPException, OSError):
-            connection.quit()
+    except BaseException:
         connection.close()
+        raise
+    return connection
+
+
+def close(connection: smtplib.SMTP) -> None:
+    """Say goodbye, if anybody listens."""
+    with contextlib.suppress(smtplib.SMTPException, OSError):
+        connection.quit()
+    connection.close()
+
+
+def alive(connection: smtplib.SMTP) -> bool:
+    """Whether the server still listens to this connection."""
+    try:
+        return connection.noop()[0] == 250
+    except (smtplib.SMTPException, OSError):
+        return False
 
 
 @contextlib.contextmanager
-def logged_in(host: str, user: str, password: str, port: int = SUBMISSIONS) -> Iterator[smtplib.SMTP]:
-    """A connection of a user who may send."""
-    with connect(host, port) as connection:
-        connection.login(user, password)
+def connect(host: str, port: int = RELAY, *, encrypt: bool = True) -> Iterator[smtplib.SMTP]:
+    """`open_connection`, closed at the end."""
+    connection = open_connection(host, port, encrypt=encrypt)
+    try:
         yield connection
+    finally:
+        close(connection)
+
+
+def log_in(host: str, user: str, password: str, port: int = SUBMISSIONS) -> smtplib.SMTP:
+    """A connection of a user who may send."""
+    connection = open_connection(host, port)
+    try:
+        connection.login(user, password)
+    except BaseException:
+        close(connection)
+        raise
+    return connection
 
 
 def offer(
