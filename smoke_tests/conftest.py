@@ -6,6 +6,7 @@ and their mail away at the end, also after Ctrl-C; so it can run against a stack
 
 from __future__ import annotations
 
+import itertools
 import os
 import secrets
 import smtplib

@@ -62,6 +62,12 @@ def test_a_user_cannot_write_under_an_address_of_nobody_or_elsewhere(anna: Accou
         assert reply.code == 553, reply
 
 
+def test_a_user_cannot_put_another_name_into_the_letterhead(anna: Account, bram: Account) -> None:
+    reply = anna.send(letter(bram.address, anna.address))
+    assert reply.command == "DATA"
+    assert reply.refused, reply
+
+
 def test_a_user_may_write_under_the_own_alias(anna: Account, bram: Account) -> None:
     reply = anna.send(letter(anna.aliases[0], bram.address), sender=anna.aliases[0])
     assert reply.accepted, reply
