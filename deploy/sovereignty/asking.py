@@ -44,9 +44,10 @@ class Said:
 
     @property
     def complaint(self) -> str:
-        """Its last words, for people."""
-        lines = [line for line in self.err.splitlines() if line.strip()] or [f"exit code {self.code}"]
-        return lines[-1].strip()
+        """What went wrong, in its own words: the line that says `Error` with the one that it speaks of, or the last."""
+        lines = [line.strip() for line in self.err.splitlines() if line.strip()] or [f"exit code {self.code}"]
+        first = next((number for number, line in enumerate(lines) if "Error: " in line), len(lines) - 1)
+        return " ".join(lines[first : first + 2])
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,13 @@ def test_without_words_the_exit_code_is_said() -> None:
     assert Said(1, "", " \n").complaint == "exit code 1"
 
 
+def test_of_a_long_complaint_the_error_and_its_place_are_said() -> None:
+    said = (
+        "/dev/stdin:55:17-23: Error: User does not exist\n    meta skuid postfix tcp dport 25\n               ^^^^^^^\n"
+    )
+    assert Said(1, "", said).complaint.endswith("Error: User does not exist meta skuid postfix tcp dport 25")
+
+
 def test_no_hosts_no_answers() -> None:
     assert ask([]) == {}
 

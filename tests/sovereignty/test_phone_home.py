@@ -186,12 +186,13 @@ def run(check: Check, tmp_path: Path, **programs: str) -> Said:
 
 def test_addresses_of_what_rspamd_has_switched_off_do_not_count(tmp_path: Path) -> None:
     configuration: dict[str, Any] = {str(n): {} for n in range(12)} | {
+        "group": {"description": "see https://knowledge.validity.com"},
         "rspamd_update": {"enabled": False, "rules": "sign+https://updates.rspamd.com/rspamd.ucl"},
         "multimap": [{"A": {"map": ["glob;https://maps.rspamd.com/free.txt.zst", "fallback+file:///etc/maps/free"]}}],
     }
     check = the("rspamd", "lists to maps")
     said = run(check, tmp_path, rspamadm=f"cat <<'E'\n{json.dumps(configuration)}\nE")
-    assert said.out == "14 sections\nhttps://maps.rspamd.com\n"
+    assert said.out == "15 sections\nhttps://maps.rspamd.com\n"
     assert judge(check, "stack", said, tmp_path).ok is False
 
 
