@@ -65,11 +65,20 @@ class Connections:
         assert process.stderr is not None
         line = process.stdout.readline()
         if line:
-            facts = json.loads(line)
-            self.facts[host.name] = facts | {"skew": facts["clock"] - time.time()}
+            self._take(host, line)
             return
         said = process.stderr.read().strip().splitlines()[-1:] or ["no answer"]
         self.findings.append(Finding(host.name, f"not reachable by ssh: {said[0]}", _remedy(said[0])))
+
+    def _take(self, host: Host, line: str) -> None:
+        try:
+            facts = json.loads(line)
+        except ValueError:  # a cloud image that refuses root, or a shell that greets
+            what = f"the login answers in its own words: {line.strip()}"
+            remedy = "root must be able to log in with your key, and its shell must print nothing"
+            self.findings.append(Finding(host.name, what, remedy))
+        else:
+            self.facts[host.name] = facts | {"skew": facts["clock"] - time.time()}
 
 
 def _forward(port: int | None) -> list[str]:

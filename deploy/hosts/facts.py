@@ -15,8 +15,11 @@ from pathlib import Path
 
 
 def run(*command: str) -> str:
-    """Output of a command; empty if it fails."""
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    """Output of a command; empty if it fails or is not there."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    except FileNotFoundError:
+        return ""
 
 
 def listeners() -> dict[str, str]:
