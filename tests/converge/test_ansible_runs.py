@@ -45,7 +45,7 @@ def test_a_playbook_that_cannot_start_is_refused_with_ansibles_own_words(local: 
 
 def test_events_tell_tasks_results_and_the_end_with_the_given_variables(local: Path, tmp_path: Path) -> None:
     heard: list[playbook.Event] = []
-    tasks = [
+    tasks: list[dict[str, Any]] = [
         {"name": "Say", "ansible.builtin.debug": {"msg": "{{ given }} for {{ bsw_host.fqdn }}"}},
         {"name": "Hide", "ansible.builtin.debug": {"msg": "hunter2"}, "no_log": True},
         {"name": "Miss", "ansible.builtin.fail": {"msg": "not so bad"}, "ignore_errors": True},

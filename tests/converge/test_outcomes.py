@@ -14,6 +14,7 @@ from deploy import bundle
 from deploy.converge import HostOutcome, Outcome, declared, deploy, packages, playbook, run
 from deploy.errors import Finding, Refused
 from deploy.inventory import Inventory, load
+from deploy.lab import image
 from tests.conftest import Put
 
 FOUND: dict[str, Any] = {"changed": True, "missing": [], "files": {}, "unsettled": {}, "unfinished": False}
@@ -41,9 +42,9 @@ def told() -> Told:
 
 
 def test_what_differs_becomes_the_hosts_outcome(told: Told) -> None:
-    told.tell("ok", "Compare", **FOUND | {
-        "missing": ["postfix"], "files": {"/etc/b": ["content"], "/etc/a": ["mode"]}, "unsettled": {"x.service": "failed"}
-    })  # fmt: skip
+    differing = {"/etc/b": ["content"], "/etc/a": ["mode"]}
+    found = FOUND | {"missing": ["postfix"], "files": differing, "unsettled": {"x.service": "failed"}}
+    told.tell("ok", "Compare", **found)
     assert (told.een.packages, told.een.files, told.een.units) == (
         ["postfix"], ["/etc/a", "/etc/b"], ["x.service: failed"]
     )  # fmt: skip
@@ -147,7 +148,7 @@ def nothing_else(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         return int(given["code"])
 
     monkeypatch.setattr(run, "declared", lambda *_: {})
-    monkeypatch.setattr(run.packages, "build", lambda *_, **__: SimpleNamespace(directory=Path("bundle")))
+    monkeypatch.setattr(packages, "build", lambda *_, **__: SimpleNamespace(directory=Path("bundle")))
     monkeypatch.setattr(bundle, "serving", lambda _: contextlib.nullcontext(4711))
     monkeypatch.setattr(bundle, "apt_source", lambda _, uri: f"URIs: {uri}\n")
     monkeypatch.setattr(
@@ -207,7 +208,9 @@ def test_what_is_declared_is_kept_until_a_role_or_the_inventory_changes(
 
 
 def test_ports_are_the_tcp_ports_that_a_host_listens_on() -> None:
-    listens = [{"protocol": "tcp", "port": "993"}, {"protocol": "udp", "port": 53}, {"protocol": "tcp", "port": 53}]
+    listens: list[dict[str, Any]] = [
+        {"protocol": "tcp", "port": "993"}, {"protocol": "udp", "port": 53}, {"protocol": "tcp", "port": 53}
+    ]  # fmt: skip
     assert declared.Declared([], [], [], listens).ports() == [53, 993]
 
 
@@ -228,7 +231,7 @@ def test_the_bundle_holds_the_packages_of_every_host_of_every_inventory(
 
     heard: list[tuple[str, str, str]] = []
     monkeypatch.setattr(packages, "declared", of)
-    monkeypatch.setattr(packages.image, "base", lambda: tmp_path / "base")
+    monkeypatch.setattr(image, "base", lambda: tmp_path / "base")
     monkeypatch.setattr(bundle, "build", build)
     made: Any = packages.build(inventory, inventory, variables={"x": 1}, hear=lambda *line: heard.append(line))
     assert made == "built"
