@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from deploy.converge.declared import Declared, declared, render
 from deploy.inventory import Host, Inventory
@@ -157,10 +158,17 @@ class Look:
 
     def _deployment(self, answer: Answer) -> Observation:
         if answer.pending is not None:
-            files = ", ".join(json.loads(answer.pending).get("files", []))
+            files = ", ".join(_record(answer.pending).get("files", []))
             return self._seen(INVENTORY, "a deployment did not finish", False, f"left to be activated: {files}")
-        if answer.converged is None:
-            return self._seen(INVENTORY, "was never deployed to its end", False, "no /var/lib/bsw/converged.json")
-        record = json.loads(answer.converged)
+        if not (record := _record(answer.converged)):
+            return self._seen(INVENTORY, "was never deployed to its end", False, "no record in /var/lib/bsw")
         when = datetime.fromtimestamp(record["at"], UTC)
         return self._seen(INVENTORY, f"deployed by commit {record['commit']}", True, f"at {when:%Y-%m-%d %H:%M} UTC")
+
+
+def _record(text: str | None) -> dict[str, Any]:
+    """What the engine wrote down; empty if there is none, or if it is torn."""
+    try:
+        return dict(json.loads(text or "{}"))
+    except ValueError:
+        return {}

@@ -146,8 +146,9 @@ def test_a_deployment_that_died_is_seen(looking: Audit) -> None:
     assert found[-1].evidence == "left to be activated: /etc/postfix/main.cf"
 
 
-def test_a_host_that_was_never_deployed_is_seen(looking: Audit) -> None:
-    found = looking(lambda answer: replace(answer, converged=None))
+@pytest.mark.parametrize("record", [None, '{"commit": '])
+def test_a_host_that_was_never_deployed_is_seen(looking: Audit, record: str | None) -> None:
+    found = looking(lambda answer: replace(answer, converged=record))
     assert wrong(found) == [("SOV-INVENTORY", "was never deployed to its end", False)]
 
 

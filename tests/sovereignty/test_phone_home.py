@@ -106,8 +106,34 @@ def test_a_quiet_program_is_in_order(check: Check) -> None:
     assert "does not send" in seen.what
 
 
+@pytest.mark.parametrize(
+    ("program", "part", "words"),
+    [
+        ("nginx", "OCSP", "    server_name a;\n    proxy_pass   http://127.0.0.1.example.com/;\n"),
+        ("nginx", "OCSP", "    server_name a;\n    resolver 127.0.0.1 8.8.8.8;\n"),
+        ("dovecot", "events", "dovecot_config_version = 2.4.1\noauth2_grant_url = https://localhost.example.com/\n"),
+        ("rspamd", "lists to maps", "41 sections\nhttps://localhost.example.com\n"),
+    ],
+)
+def test_a_name_that_only_begins_like_this_host_is_found(program: str, part: str, words: str) -> None:
+    assert judged(the(program, part), words).ok is False
+
+
+@pytest.mark.parametrize("program", ["chrony", "dehydrated"])
+def test_a_program_that_runs_but_says_nothing_is_unknown(program: str, tmp_path: Path) -> None:
+    [check] = [check for check in CHECKS if check.program == program]
+    command = check.command.replace("[ -e /etc/dehydrated/config ]", "true")
+    said = run(check.model_copy(update={"command": command}), tmp_path, systemctl="", chronyc="", dehydrated="")
+    assert judge(check, "stack", said, tmp_path).ok is None
+
+
 def test_nginx_may_pass_requests_to_programs_of_the_same_host() -> None:
-    words = "    server_name a;\n    proxy_pass http://127.0.0.1:8080;\n    proxy_pass http://unix:/run/a.sock;\n"
+    words = """
+        server_name a;
+        proxy_pass   http://127.0.0.1:8080;
+        proxy_pass http://unix:/run/a.sock;
+        resolver  127.0.0.1:53 [::1] valid=30s;
+    """
     assert judged(the("nginx", "OCSP"), words).ok
 
 
