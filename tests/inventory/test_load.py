@@ -35,7 +35,7 @@ def test_a_host_has_its_roles_in_the_order_of_converging(lab: Path) -> None:
     hosts = load(lab).hosts
     assert hosts["reserve"].roles == ("base", "unbound", "powerdns")
     assert hosts["outside"].roles == ("base", "unbound", "pebble", "powerdns")
-    wanted = "base unbound powerdns openldap certificates nginx clamav rspamd dovecot postfix"
+    wanted = "base unbound powerdns certificates openldap nginx clamav rspamd dovecot postfix"
     assert hosts["stack"].roles == tuple(wanted.split())
 
 
