@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,9 +36,9 @@ def declared(inventory: Inventory, variables: Mapping[str, Any] | None = None) -
     variables = variables or {}
     kept = CACHE / "declared" / f"{_digest(inventory, variables)}.json"
     if not kept.exists():
-        with tempfile.TemporaryDirectory() as directory:
-            render(inventory, Path(directory), variables)
-            found = {name: json.loads(Path(directory, name, "declared.json").read_text()) for name in inventory.hosts}
+        with playbook.volatile_directory() as directory:
+            render(inventory, directory, variables)
+            found = {name: json.loads((directory / name / "declared.json").read_text()) for name in inventory.hosts}
         kept.parent.mkdir(parents=True, exist_ok=True)
         unfinished = kept.with_suffix(".new")
         unfinished.write_text(json.dumps(found))

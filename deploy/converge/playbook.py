@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -81,19 +82,25 @@ def _computed(inventory: Inventory, variables: Mapping[str, Any]) -> Iterator[Pa
     """An inventory file with the computed variables; it holds keys, so it is ours alone and goes when we go."""
     per_host = host_variables(inventory, secrets.read(inventory))
     hosts = {name: dict(own) | dict(variables) for name, own in per_host.items()}
-    with tempfile.TemporaryDirectory(prefix="bsw-", dir=_volatile()) as directory:
-        file = Path(directory, "computed.json")
+    with volatile_directory() as directory:
+        file = directory / "computed.json"
         file.touch(0o600)
         file.write_text(json.dumps({"all": {"hosts": hosts}}))
         try:
             yield file
         finally:
-            _close_connections(Path(directory))
+            _close_connections(directory)
 
 
-def _volatile() -> str | None:
-    """A directory in memory, so that no key reaches a disk."""
-    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
+@contextlib.contextmanager
+def volatile_directory() -> Iterator[Path]:
+    """A directory in memory for what may hold keys; those of runs that were killed are swept first."""
+    parent = Path("/dev/shm")  # noqa: S108
+    for left in parent.glob("bsw-*-*"):
+        if not Path("/proc", left.name.split("-")[1]).exists():
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=f"bsw-{os.getpid()}-", dir=parent) as directory:
+        yield Path(directory)
 
 
 def _close_connections(directory: Path) -> None:

@@ -144,7 +144,7 @@ class Units:
 
     def state_of(self, name):
         """Properties of one unit, fresh."""
-        out = self.systemctl("show", "-p", "LoadState,ActiveState,Result,ConditionResult", name)
+        out = self.systemctl("show", "-p", "LoadState,ActiveState,Result,ConditionResult,ConditionTimestampMonotonic", name)
         return dict(line.split("=", 1) for line in out.splitlines())
 
     def await_ready(self, unit):
@@ -155,7 +155,9 @@ class Units:
             now = self.state_of(unit["name"])
             if now["ActiveState"] == "failed":
                 self.fail(unit["name"], f"failed ({now['Result']})")
-            if now["ActiveState"] == "inactive" and now["ConditionResult"] == "no":
+            # systemd forgets a static one-shot that has run: then its condition was never looked at
+            looked = now.get("ConditionTimestampMonotonic") != "0"
+            if now["ActiveState"] == "inactive" and looked and now["ConditionResult"] == "no":
                 self.fail(unit["name"], "does not start: a condition of its own is not met")
             up = now["ActiveState"] == "active" or (unit.get("oneshot") and now["ActiveState"] == "inactive")
             if up and self.answers(ready):
