@@ -12,17 +12,18 @@ import secrets
 import smtplib
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import pytest
 
 from deploy.inventory import Inventory, load
-from deploy.people import Directory, session
-from smoke_tests.clients import smtp
-from smoke_tests.clients.imap import Imap
+from deploy.people import Directory, new_password, session
+from smoke_tests.clients import sieve, smtp
+from smoke_tests.clients.imap import Imap, ImapError
 from smoke_tests.people import PREFIX, Account, MailboxOf, People, Staff, sweep
 from smoke_tests.target import Organisation, Target
 
@@ -35,6 +36,9 @@ class LabHost(Protocol):
     """Runs a command on a host of the lab and returns what it printed."""
 
     def __call__(self, host: str, command: str, *, check: bool = True, seconds: float = 30) -> str: ...
+
+
+WrongPasswords: TypeAlias = Mapping[str, str]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -141,6 +145,34 @@ def mailbox_of() -> Iterator[MailboxOf]:
     yield of
     for connection in opened.values():
         connection.close()
+
+
+@pytest.fixture(scope="session")
+def wrong_passwords(staff: Staff, home: Organisation) -> WrongPasswords:
+    """What the server says to a wrong password, by the way in that was tried.
+
+    All at once: a server takes its time with whoever guesses, the longer the more often.
+    """
+    clara, wrong = staff.clara.uid, new_password()
+    ways: dict[str, Callable[[], object]] = {
+        "imap": lambda: Imap(home.mail, clara, wrong),
+        "shared mailbox": lambda: Imap(home.mail, staff.shared, wrong),
+        "sieve": lambda: sieve.log_in(home.mail, clara, wrong),
+        "port 465": lambda: smtp.log_in(home.mail, clara, wrong, 465),
+        "port 587": lambda: smtp.log_in(home.mail, clara, wrong, 587),
+    }
+
+    def refusal(way: str) -> str:
+        try:
+            ways[way]()
+        except (ImapError, sieve.SieveError, smtplib.SMTPAuthenticationError) as error:
+            return str(error)
+        return "let in"
+
+    with ThreadPoolExecutor(len(ways)) as pool:
+        said = dict(zip(ways, pool.map(refusal, ways), strict=True))
+    staff.clara.imap().close()  # the right password: the server is quick again
+    return said
 
 
 @pytest.fixture

@@ -74,8 +74,8 @@ def test_mail_from_an_address_in_another_script_travels(
     reply = anna.send(message, pieter.address, sender=accented, mail_options=["SMTPUTF8", "BODY=8BITMIME"])
     assert reply.accepted, reply
     mailbox = mailbox_of(pieter)
-    received = mailbox.fetch(mailbox.wait_for(*by_id(message), seconds=30))
-    assert received["From"].addresses[0].addr_spec == accented
+    received = mailbox.fetch_raw(mailbox.wait_for(*by_id(message), seconds=30))
+    assert f"\r\nFrom: {accented}\r\n".encode() in received
 
 
 def test_servers_say_that_they_take_utf8_in_addresses(home: Organisation) -> None:

@@ -28,4 +28,5 @@ def test_what_is_too_large_is_refused_before_it_is_sent(anna: Account) -> None:
     limit = int(connection.esmtp_features["size"])
     assert limit >= SIZE * 4 // 3, "an attachment of 25 MB is a third larger on the way"
     code, text = connection.mail(anna.address, [f"SIZE={limit + 1}"])
+    connection.rset()
     assert code == 552, text

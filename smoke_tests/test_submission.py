@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-import smtplib
 
 import pytest
 
 from deploy.report.evidence import Evidence
 from smoke_tests.clients import smtp
+from smoke_tests.conftest import WrongPasswords
 from smoke_tests.people import Account, MailboxOf, by_id, letter
 from smoke_tests.target import Organisation
 
@@ -28,10 +28,8 @@ def test_mail_sent_with_the_right_password_arrives(
 
 
 @pytest.mark.parametrize("port", [smtp.SUBMISSIONS, smtp.SUBMISSION])
-def test_a_wrong_password_is_refused(home: Organisation, clara: Account, port: int) -> None:
-    with smtp.connect(home.mail, port) as connection, pytest.raises(smtplib.SMTPAuthenticationError) as refused:
-        connection.login(clara.uid, f"not {clara.password}")
-    assert refused.value.smtp_code == 535
+def test_a_wrong_password_is_refused(wrong_passwords: WrongPasswords, port: int) -> None:
+    assert wrong_passwords[f"port {port}"].startswith("(535,")
 
 
 @pytest.mark.parametrize("port", [smtp.SUBMISSIONS, smtp.SUBMISSION])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import email
 import imaplib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from email.message import EmailMessage
 from email.policy import default
 from typing import Any
@@ -144,6 +144,14 @@ class Imap:
         """Set a flag such as `\\Seen`."""
         self.select(folder)
         self._ask(self._connection.uid, "STORE", uid, "+FLAGS.SILENT", f"({flag})")
+
+    def wait_anywhere(self, *criteria: str, folders: Sequence[str] = ("INBOX", "Junk")) -> tuple[str, str]:
+        """Folder and UID of the first mail that matches, wherever the filter put it."""
+
+        def find() -> tuple[str, str] | None:
+            return next(((f, uid) for f in folders for uid in self.search(*criteria, folder=f)), None)
+
+        return wait_until(find, f"a mail with {' '.join(criteria)} in {' or '.join(folders)}")
 
     def wait_for(self, *criteria: str, folder: str = "INBOX", seconds: float = PATIENCE) -> str:
         """UID of the first mail that matches, as soon as it is there."""

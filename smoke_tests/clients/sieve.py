@@ -6,7 +6,6 @@ import base64
 import contextlib
 import re
 import socket
-from collections.abc import Iterator
 
 from smoke_tests.clients.tls import TIMEOUT, context
 
@@ -99,13 +98,13 @@ class ManageSieve:
         return {match[1].upper(): match[2] or "" for match in pairs if match}
 
 
-@contextlib.contextmanager
-def logged_in(host: str, user: str, password: str) -> Iterator[ManageSieve]:
+def log_in(host: str, user: str, password: str) -> ManageSieve:
     """A connection of a user who may change filters."""
     connection = ManageSieve(host)
     try:
         connection.starttls()
         connection.authenticate(user, password)
-        yield connection
-    finally:
+    except BaseException:
         connection.close()
+        raise
+    return connection

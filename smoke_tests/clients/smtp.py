@@ -132,13 +132,11 @@ def offer(
 
 
 def raw(content: EmailMessage | bytes) -> bytes:
-    """The bytes of a message as they go over the wire; UTF-8 in addresses only where it cannot be helped."""
+    """The bytes of a message as they go over the wire; headers in UTF-8 only where an address cannot do without."""
     if isinstance(content, bytes):
         return content
-    try:
-        return content.as_bytes(policy=SMTP)
-    except UnicodeEncodeError:
-        return content.as_bytes(policy=SMTPUTF8)
+    addresses = [a.addr_spec for name in ("From", "To", "Cc") if content[name] for a in content[name].addresses]
+    return content.as_bytes(policy=SMTP if all(map(str.isascii, addresses)) else SMTPUTF8)
 
 
 def _literal(host: str, port: int) -> str:
