@@ -33,7 +33,7 @@ def open_port(host: str, port: int, *, seconds: float = TIMEOUT) -> bool:
         return False
 
 
-def open_ports(places: Iterable[tuple[str, int]], *, seconds: float = 2) -> set[tuple[str, int]]:
+def open_ports(places: Iterable[tuple[str, int]], *, seconds: float = 1) -> set[tuple[str, int]]:
     """Which of those accept connections; asked all at once, because a firewall does not answer."""
     asked = list(places)
     with ThreadPoolExecutor(len(asked)) as pool:
