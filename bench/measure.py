@@ -132,19 +132,19 @@ def _plain_ansible(inventory: Inventory) -> float:
                 tasks.append(({"ansible.builtin.file": parent}, {"ansible.builtin.template": where}))
         prepare, main_play = Path(directory, "prepare.yml"), Path(directory, "site.yml")
         for file, number in ((prepare, 0), (main_play, 1)):
-            play = {"hosts": HOST, "gather_facts": False, "tasks": [task[number] for task in tasks]}
-            file.write_text(yaml.safe_dump([play]))
+            content = {"hosts": HOST, "gather_facts": False, "tasks": [task[number] for task in tasks]}
+            file.write_text(yaml.safe_dump([content]))
 
-        def play(file: Path) -> None:
+        def run(file: Path) -> None:
             subprocess.run(
                 [str(Path(sys.executable).with_name("ansible-playbook")), "-i", f"{HOST},", str(file), "-e",
                  f"ansible_user=root ansible_ssh_common_args='-F {SSH_CONFIG}'"],
                 check=True, capture_output=True, cwd=REPOSITORY,
             )  # fmt: skip
 
-        play(prepare)
-        play(main_play)
-        return timed(lambda: play(main_play))
+        run(prepare)
+        run(main_play)
+        return timed(lambda: run(main_play))
 
 
 def _write(ratios: list[Ratio]) -> None:

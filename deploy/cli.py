@@ -34,7 +34,9 @@ app.add_typer(test_app, name="test")
 
 LAB = REPOSITORY / "inventories" / "lab"
 Inventory_ = Annotated[Path, typer.Option("-i", "--inventory", help="Directory of the inventory.")]
-Organisation_ = Annotated[str | None, typer.Option("--organisation", help="Id of the organisation; default: the primary one.")]
+Organisation_ = Annotated[
+    str | None, typer.Option("--organisation", help="Id of the organisation; default: the primary one.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document at the end.")]
 
 
@@ -49,7 +51,9 @@ def main() -> None:
 
 
 @lab_app.command("up")
-def lab_up(names: Annotated[list[str] | None, typer.Argument(help="Hosts; default: all of the inventory.")] = None) -> None:
+def lab_up(
+    names: Annotated[list[str] | None, typer.Argument(help="Hosts; default: all of the inventory.")] = None,
+) -> None:
     """Start the lab's hosts; those that run are left alone."""
     from deploy.lab import up
     from deploy.lab.plan import hosts
@@ -121,7 +125,9 @@ def deploy(
 @bundle_app.command("build")
 def bundle_build(
     inventory: Inventory_ = LAB,
-    update: Annotated[bool, typer.Option("--update", help="Take the mirror's newest versions; write a new lock.")] = False,
+    update: Annotated[
+        bool, typer.Option("--update", help="Take the mirror's newest versions; write a new lock.")
+    ] = False,
 ) -> None:
     """Build the package source for an inventory; what is there already is not fetched again."""
     from deploy.converge.packages import build
@@ -380,7 +386,10 @@ def test(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
         suite = REPOSITORY / "deploy" / "verify" / "suite"
         os.chdir(REPOSITORY)
-        os.execv(sys.executable, [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-ra", "--durations=15", str(suite)])
+        os.execv(
+            sys.executable,
+            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-ra", "--durations=15", str(suite)],
+        )
 
 
 @app.command()

@@ -175,6 +175,7 @@ def _sweep() -> dict[str, _Record]:
     """The records of the hosts that run; everything else that is left of a host is ended and removed."""
     records = {name: record for name, record in _load().items() if _state(record) == "running"}
     for name in set(cgroup.hosts()) - set(records):
+        _close_ssh_master(name)
         cgroup.kill(name)
     for kind in ("run", "seed"):
         for left in (DIRECTORY / kind).glob("*"):

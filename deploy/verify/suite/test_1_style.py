@@ -14,7 +14,7 @@ from deploy.paths import REPOSITORY
 BIN = Path(sys.executable).parent
 SHELL = ["bsw", ".ci/run"]
 
-TOOLS = {
+TOOLS: dict[str, list[str | Path]] = {
     "ruff": [BIN / "ruff", "check", "--no-cache", "."],
     "ruff format": [BIN / "ruff", "format", "--no-cache", "--check", "."],
     "mypy": [BIN / "mypy"],
@@ -25,7 +25,9 @@ TOOLS = {
 
 def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"), "NO_COLOR": "1", "LC_ALL": "C.UTF-8"}
-    return subprocess.run(list(map(str, command)), cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        list(map(str, command)), cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False
+    )
 
 
 @pytest.mark.parametrize("tool", TOOLS)
@@ -51,7 +53,16 @@ def _is_shell(file: Path) -> bool:
 
 def test_units_of_the_code_cover_it() -> None:
     result = run(
-        sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests", "--cov", "--cov-fail-under=85", "--cov-report=term"
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "tests",
+        "--cov",
+        "--cov-fail-under=85",
+        "--cov-report=term",
     )
     print(result.stdout[-4000:])
     assert result.returncode == 0, result.stdout + result.stderr

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from deploy import lab
-from deploy.lab import SSH_CONFIG
+from deploy.lab import SSH_CONFIG, plan
 from deploy.paths import REPOSITORY
 from deploy.verify import alone
 
@@ -27,7 +27,11 @@ def bsw(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def on(host: str, command: str) -> str:
     result = subprocess.run(
-        ["ssh", "-F", str(SSH_CONFIG), host, command], capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL
+        ["ssh", "-F", str(SSH_CONFIG), host, command],
+        capture_output=True,
+        text=True,
+        check=True,
+        stdin=subprocess.DEVNULL,
     )
     return result.stdout
 
@@ -114,7 +118,7 @@ def test_any_client_of_this_machine_can_be_pointed_at_the_stack(up: subprocess.C
 
 
 def test_a_killed_supervisor_is_recognised_and_replaced(up: subprocess.CompletedProcess[str]) -> None:
-    host = alone.bare("killed")
+    host = plan.bare("killed")
     lab.up([host])
     supervisor = json.loads((SSH_CONFIG.parent / "hosts.json").read_text())["killed"]["supervisor"]
     os.kill(supervisor, signal.SIGKILL)
