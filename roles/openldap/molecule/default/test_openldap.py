@@ -42,6 +42,7 @@ def people(host: Any) -> Any:
     entries = [
         "uid=anna,ou=people",
         "uid=bram,ou=people",
+        "uid=bert,ou=people",
         "uid=carla,ou=people",
         "cn=team,ou=groups",
         "uid=loket,ou=mailboxes",
@@ -50,6 +51,7 @@ def people(host: Any) -> Any:
         host,
         person("anna", extra="bswMailAlias: a.nna@voorbeeld.test\n")
         + person("bram")
+        + person("bert", status="disabled")
         + person("carla", status="disabled")
         + f"dn: cn=team,ou=groups,{BASE}\nchangetype: add\nobjectClass: groupOfNames\ncn: team\n"
         f"member: uid=anna,ou=people,{BASE}\n\n"
@@ -160,6 +162,28 @@ def test_a_group_that_loses_its_last_member_keeps_the_placeholder(host: Any) -> 
     )
     assert f"member: cn=nobody,ou=services,{BASE}" in search(host, "cn=leeg member")
     assert modify(host, f"dn: cn=leeg,ou=groups,{BASE}\nchangetype: delete\n\n").rc == 0
+
+
+@pytest.mark.parametrize(
+    ("who", "entry", "access", "allowed"),
+    [
+        ("cn=postfix,ou=services", "uid=anna,ou=people", "mail/read", True),
+        # asked about, so that mail is refused with the reason; not read, so that lists go on without them
+        ("cn=postfix,ou=services", "uid=bert,ou=people", "mail/search", True),
+        ("cn=postfix,ou=services", "uid=bert,ou=people", "mail/read", False),
+        ("cn=postfix,ou=services", "uid=anna,ou=people", "cn/read", False),
+        ("cn=dovecot,ou=services", "uid=anna,ou=people", "bswMailQuota/read", True),
+        ("cn=dovecot,ou=services", "uid=anna,ou=people", "bswStatus/write", False),
+        ("cn=people,ou=services", "uid=anna,ou=people", "bswStatus/write", True),
+        ("cn=people,ou=services", "uid=anna,ou=people", "userPassword/read", False),
+        ("uid=anna,ou=people", "uid=anna,ou=people", "userPassword/write", True),
+        ("uid=anna,ou=people", "uid=anna,ou=people", "mail/write", False),
+        ("uid=anna,ou=people", "uid=bram,ou=people", "mail/read", False),
+    ],
+)
+def test_who_may_what(host: Any, *, who: str, entry: str, access: str, allowed: bool) -> None:
+    told = host.run(f"slapacl -F /run/slapd/config -D {who},{BASE} -b {entry},{BASE} {access} 2>&1").stdout
+    assert ("ALLOWED" in told, "DENIED" in told) == (allowed, not allowed), told
 
 
 def test_nobody_reads_anonymously(host: Any) -> None:
