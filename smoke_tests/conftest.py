@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import itertools
 import os
-import secrets
 import smtplib
 import subprocess
-import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -24,7 +22,7 @@ from deploy.inventory import Inventory, load
 from deploy.people import Directory, new_password, session
 from smoke_tests.clients import sieve, smtp
 from smoke_tests.clients.imap import Imap, ImapError
-from smoke_tests.people import PREFIX, Account, MailboxOf, People, Staff, sweep
+from smoke_tests.people import Account, MailboxOf, People, Staff, clear, take_seat
 from smoke_tests.target import Organisation, Target
 
 pytest_plugins = ["deploy.report.evidence"]
@@ -95,32 +93,32 @@ def inventory(target: Target) -> Inventory:
 
 
 @pytest.fixture(scope="session")
-def run_id() -> str:
-    """What distinguishes the people of this run from those of another one at the same time."""
-    return f"{PREFIX}{int(time.time()):x}{secrets.token_hex(2)}"
-
-
-@pytest.fixture(scope="session")
 def directory(inventory: Inventory, home: Organisation) -> Iterator[Directory]:
     """The directory of the organisation, open for the whole run."""
     with session(inventory, home.id) as opened:
-        sweep(opened)
         yield opened
 
 
 @pytest.fixture(scope="session")
-def staff(directory: Directory, home: Organisation, run_id: str) -> Iterator[Staff]:
-    """People of the suite's own: Anna and Bram, Clara who reads nothing shared, Daan with a small mailbox, a team."""
+def seat(directory: Directory) -> Iterator[str]:
+    """The prefix of this run's people: another run at the same time has another one."""
     with ExitStack() as stack:
-        yield Staff.hire(stack, directory, home, run_id)
+        yield take_seat(stack, directory)
 
 
 @pytest.fixture(scope="session")
-def pieter(inventory: Inventory, partner: Organisation, run_id: str) -> Iterator[Account]:
+def staff(directory: Directory, home: Organisation, seat: str) -> Iterator[Staff]:
+    """People of the suite's own: Anna and Bram, Clara who reads nothing shared, Daan with a small mailbox, a team."""
+    with ExitStack() as stack:
+        yield Staff.hire(stack, directory, home, seat)
+
+
+@pytest.fixture(scope="session")
+def pieter(inventory: Inventory, partner: Organisation, seat: str) -> Iterator[Account]:
     """Somebody at the second organisation."""
     with session(inventory, partner.id) as opened, ExitStack() as stack:
-        sweep(opened)
-        yield People(stack, opened, partner, run_id).person("pieter", "Pieter", "Proef")
+        clear(opened, seat)
+        yield People(stack, opened, partner, seat).person("pieter", "Pieter", "Proef")
 
 
 @pytest.fixture(scope="session")

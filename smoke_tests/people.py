@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import re
 import secrets
 import smtplib
-import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -21,7 +21,8 @@ from smoke_tests.clients.imap import Imap, ImapError
 from smoke_tests.target import Organisation
 
 PREFIX = "rooktest-"
-_STALE_SECONDS = 3600
+_SEATS = 8
+_STALE = datetime.timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -73,15 +74,15 @@ MailboxOf: TypeAlias = Callable[[Account], Imap]
 class People:
     """Makes people, and takes them and their mail away when the stack ends."""
 
-    def __init__(self, stack: ExitStack, directory: Directory, organisation: Organisation, run: str) -> None:
+    def __init__(self, stack: ExitStack, directory: Directory, organisation: Organisation, seat: str) -> None:
         self._stack = stack
         self._directory = directory
         self.organisation = organisation
-        self.run = run
+        self.seat = seat
 
     def address(self, name: str) -> str:
-        """An address of this run."""
-        return f"{self.run}-{name}@{self.organisation.domain}"
+        """An address of this run's."""
+        return f"{self.seat}-{name}@{self.organisation.domain}"
 
     def add(self, entry: Entry, password: str | None = None) -> None:
         """Make an entry that goes when the run ends."""
@@ -93,10 +94,11 @@ class People:
         quota: int | None = None,
     ) -> Account:  # fmt: skip
         """Make somebody who can log in."""
-        uid = f"{self.run}-{uid}"
+        uid = f"{self.seat}-{uid}"
         entry = Person(uid, given_name, surname, f"{uid}@{self.organisation.domain}", aliases, groups, quota)
         account = Account(uid, entry.name, entry.mail, aliases, new_password(), self.organisation)
         self.add(entry, account.password)
+        empty(account)
         self._stack.callback(empty, account)
         self._stack.callback(account.hang_up)
         return account
@@ -131,10 +133,10 @@ class Staff:
     list_address: str
 
     @classmethod
-    def hire(cls, stack: ExitStack, directory: Directory, organisation: Organisation, run: str) -> Staff:
+    def hire(cls, stack: ExitStack, directory: Directory, organisation: Organisation, seat: str) -> Staff:
         """Make them all."""
-        people = People(stack, directory, organisation, run)
-        team, shared = f"{run}-team", f"{run}-balie"
+        people = People(stack, directory, organisation, seat)
+        team, shared = f"{seat}-team", f"{seat}-balie"
         people.add(Group(team, "Proefteam", people.address("team")))
         people.add(Mailbox(shared, "Proefbalie", people.address("balie"), groups=(team,)))
         return cls(
@@ -149,22 +151,46 @@ class Staff:
 
 
 def empty(account: Account) -> None:
-    """Remove every mail and folder of somebody."""
-    with contextlib.suppress(OSError, ImapError):
-        imap = account.imap()
-        for folder in imap.folders():
+    """Remove every mail and every folder of somebody but those that all have."""
+    with contextlib.suppress(OSError, ImapError), contextlib.closing(account.imap()) as imap:
+        for folder, flags in sorted(imap.folders().items(), reverse=True):
             with contextlib.suppress(ImapError):
                 imap.remove("ALL", folder=folder)
-        imap.close()
+                if folder != "INBOX" and "/" not in folder and not _SPECIAL & set(flags):
+                    imap.select()
+                    imap.delete(folder)
 
 
-def sweep(directory: Directory) -> None:
-    """Remove people that a run left which was killed; those of a run that goes on are younger."""
-    for entry in directory.entries():
-        stamp = entry.uid.removeprefix(PREFIX)[:8] if entry.uid.startswith(PREFIX) else ""
-        with contextlib.suppress(ValueError, Refused):
-            if stamp and time.time() - int(stamp, 16) > _STALE_SECONDS:
-                directory.remove(entry.uid)
+_SPECIAL = {"\\Drafts", "\\Sent", "\\Archive", "\\Junk", "\\Trash", "\\Noselect", "\\NonExistent"}
+
+
+def take_seat(stack: ExitStack, directory: Directory) -> str:
+    """Take one of the few prefixes under which a run has its people; give it back when the stack ends.
+
+    Few, because the mail server keeps a folder for everybody who ever was; several, because runs may overlap. A group
+    of the prefix's name says since when it is taken; after an hour its run is dead and what it left is removed.
+    """
+    for number in range(_SEATS):
+        seat = f"{PREFIX}{number}"
+        now = datetime.datetime.now(datetime.UTC)
+        taken = next((e for e in directory.entries() if isinstance(e, Group) and e.uid == seat), None)
+        if taken and now - datetime.datetime.fromisoformat(taken.name) < _STALE:
+            continue
+        clear(directory, seat)
+        try:
+            directory.add(Group(seat, now.isoformat(timespec="seconds")))
+        except Refused:  # somebody was quicker
+            continue
+        stack.callback(directory.remove, seat)
+        return seat
+    raise RuntimeError(f"{_SEATS} runs of the suite at once")
+
+
+def clear(directory: Directory, seat: str) -> None:
+    """Remove what a run left that was killed."""
+    for entry in reversed(directory.entries()):  # groups last: they may be the team of a mailbox
+        if entry.uid == seat or entry.uid.startswith(f"{seat}-"):
+            directory.remove(entry.uid)
 
 
 def letter(sender: str, to: str, *, subject: str = "", body: str = "", name: str = "") -> EmailMessage:

@@ -33,10 +33,10 @@ def takes_mail(account: Account, stranger: str) -> smtp.Reply:
 
 
 def test_somebody_disabled_is_out_and_comes_back_with_the_mail(
-    directory: Directory, home: Organisation, run_id: str, bram: Account, target: Target
+    directory: Directory, home: Organisation, seat: str, bram: Account, target: Target
 ) -> None:
     with ExitStack() as stack:
-        els = People(stack, directory, home, run_id).person("els", "Els", "Proef")
+        els = People(stack, directory, home, seat).person("els", "Els", "Proef")
         message = letter(bram.address, els.address)
         assert bram.send(message).accepted
         mailbox = els.imap()
@@ -55,9 +55,9 @@ def test_somebody_disabled_is_out_and_comes_back_with_the_mail(
         mailbox.close()
 
 
-def test_somebody_removed_is_unknown(directory: Directory, home: Organisation, run_id: str, target: Target) -> None:
+def test_somebody_removed_is_unknown(directory: Directory, home: Organisation, seat: str, target: Target) -> None:
     with ExitStack() as stack:
-        people = People(stack, directory, home, run_id)
+        people = People(stack, directory, home, seat)
         account = people.person("fien", "Fien", "Proef")
         assert takes_mail(account, target.stranger).accepted
         assert logs_in(account)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 from collections.abc import Iterator
 
 import pytest
@@ -13,8 +14,8 @@ from smoke_tests.conftest import WrongPasswords
 from smoke_tests.people import Account, MailboxOf, by_id, letter
 from smoke_tests.target import Organisation
 
-ABSENT = """require ["vacation"];
-vacation :days 7 :subject "Afwezig" "Ik ben er niet; ik lees uw bericht op maandag.";
+ABSENT = f"""require ["vacation"];
+vacation :days 7 :handle "{secrets.token_hex(4)}" :subject "Afwezig" "Ik ben er niet; ik lees uw bericht op maandag.";
 """
 FILED = """require ["fileinto", "mailbox"];
 if header :contains "subject" "Nieuwsbrief" { fileinto :create "Nieuws"; }

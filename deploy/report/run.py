@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 from deploy.dns.organisation import DKIM_SELECTOR
 from deploy.errors import Finding, Refused
 from deploy.inventory import Inventory
-from deploy.paths import REPOSITORY
+from deploy.paths import REPOSITORY, RUN
 from deploy.report.evidence import RESULTS
 from deploy.report.page import smoke_result, write
 from deploy.report.results import Flow, Observation, Result, Run
@@ -53,11 +54,12 @@ def smoke(
     Raises:
         Refused: the suite could not run at all.
     """
-    started = datetime.now().astimezone().replace(microsecond=0)
-    directory = reports / inventory.name / started.strftime("%Y-%m-%dT%H%M%S")
-    directory.mkdir(parents=True)
-    (directory / "target.json").write_text(json.dumps(target(inventory), indent=1), encoding="utf-8")
-    code = _pytest(inventory, directory, keyword, suite)
+    with _alone(inventory):
+        started = datetime.now().astimezone().replace(microsecond=0)
+        directory = reports / inventory.name / started.strftime("%Y-%m-%dT%H%M%S")
+        directory.mkdir(parents=True)
+        (directory / "target.json").write_text(json.dumps(target(inventory), indent=1), encoding="utf-8")
+        code = _pytest(inventory, directory, keyword, suite)
     try:
         found = json.loads((directory / RESULTS).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -130,6 +132,22 @@ def _pytest(inventory: Inventory, directory: Path, keyword: str | None, suite: s
                 suite_.wait(_CLEANING_SECONDS)
             suite_.terminate()
             raise
+
+
+@contextlib.contextmanager
+def _alone(inventory: Inventory) -> Iterator[None]:
+    """In a lab one run at a time: it kills servers on purpose. Elsewhere runs do not disturb each other."""
+    if inventory.environment != "lab":
+        yield
+        return
+    RUN.mkdir(parents=True, exist_ok=True)
+    with (RUN / "smoke.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("smoke: waiting for another run in this lab", file=sys.stderr)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _prefix(inventory: Inventory) -> list[str]:

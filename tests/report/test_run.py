@@ -49,8 +49,9 @@ SUITE = """
 
 
 @pytest.fixture
-def inventory(monkeypatch: pytest.MonkeyPatch) -> Inventory:
+def inventory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Inventory:
     monkeypatch.setattr(run, "_prefix", lambda inventory: [])
+    monkeypatch.setattr(run, "RUN", tmp_path / "run")
     return load(REPOSITORY / "inventories/lab")
 
 
@@ -87,6 +88,19 @@ def test_a_run_leaves_a_report_with_evidence(inventory: Inventory, tmp_path: Pat
 def test_a_keyword_selects(inventory: Inventory, tmp_path: Path) -> None:
     result = smoke(inventory, suite=suite(tmp_path), reports=tmp_path / "reports", keyword="folder")
     assert (result["passed"], result["failed"], result["skipped"]) == (1, 0, 0)
+
+
+def test_two_runs_in_a_lab_do_not_break_each_other(
+    inventory: Inventory, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    directory, lock = suite(tmp_path), tmp_path / "run/smoke.lock"
+    lock.parent.mkdir()
+    holder = subprocess.Popen(["flock", str(lock), "sleep", "0.7"])
+    while subprocess.run(["flock", "-n", str(lock), "true"], check=False).returncode == 0:
+        time.sleep(0.01)
+    assert smoke(inventory, suite=directory, reports=tmp_path / "reports", keyword="folder")["passed"] == 1
+    assert holder.poll() == 0, "it waited"
+    assert "waiting for another run" in capfd.readouterr().err
 
 
 def test_the_audit_looks_when_the_suite_is_done(inventory: Inventory, tmp_path: Path) -> None:
@@ -144,6 +158,7 @@ def test_ctrl_c_waits_until_the_suite_has_cleaned_up(inventory: Inventory, tmp_p
         from deploy.inventory import load
         from deploy.report import run
         run._prefix = lambda inventory: []
+        run.RUN = Path({str(tmp_path / "run")!r})
         run.smoke(load(Path("inventories/lab")), suite={directory!r}, reports=Path({str(tmp_path / "reports")!r}))
     """
     process = subprocess.Popen(
