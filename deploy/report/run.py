@@ -137,11 +137,11 @@ def _pytest(inventory: Inventory, directory: Path, keyword: str | None, suite: s
 @contextlib.contextmanager
 def _alone(inventory: Inventory) -> Iterator[None]:
     """In a lab one run at a time: it kills servers on purpose. Elsewhere runs do not disturb each other."""
-    if inventory.environment != "lab":
+    lab = RUN / "lab"  # goes with the lab
+    if inventory.environment != "lab" or not lab.is_dir():
         yield
         return
-    RUN.mkdir(parents=True, exist_ok=True)
-    with (RUN / "smoke.lock").open("w") as lock:
+    with (lab / "smoke.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

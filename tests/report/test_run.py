@@ -93,8 +93,8 @@ def test_a_keyword_selects(inventory: Inventory, tmp_path: Path) -> None:
 def test_two_runs_in_a_lab_do_not_break_each_other(
     inventory: Inventory, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    directory, lock = suite(tmp_path), tmp_path / "run/smoke.lock"
-    lock.parent.mkdir()
+    directory, lock = suite(tmp_path), tmp_path / "run/lab/smoke.lock"
+    lock.parent.mkdir(parents=True)
     holder = subprocess.Popen(["flock", str(lock), "sleep", "0.7"])
     while subprocess.run(["flock", "-n", str(lock), "true"], check=False).returncode == 0:
         time.sleep(0.01)
