@@ -57,6 +57,8 @@ def verify(role: str, *, keep: bool = False, hear: Hear = lambda *_: None) -> Ve
         Refused: if there is no such role.
     """
     started = time.monotonic()
+    _known(role)
+    discard(role)
     prepare(role)
     try:
         problems = _converge_twice(role, hear) or _own_tests(role)
@@ -68,14 +70,18 @@ def verify(role: str, *, keep: bool = False, hear: Hear = lambda *_: None) -> Ve
 
 def prepare(role: str) -> None:
     """Start a bare host for the role, in a made-up organisation voorbeeld.test, with a TLS pair and an inventory."""
-    if role not in names():
-        raise Refused(Finding("test roles", f"no role named {role}", f"there are {', '.join(names())}"))
+    _known(role)
     host = bare(host_name(role))
     path = _inventory(role)
     _write_inventory(path, role, host)
     secrets.ensure(path)
     if up([host]):
         _tls_pair(load(path), host)
+
+
+def _known(role: str) -> None:
+    if role not in names():
+        raise Refused(Finding("test roles", f"no role named {role}", f"there are {', '.join(names())}"))
 
 
 def run(role: str, *, hear: Hear = lambda *_: None) -> converge.Outcome:
