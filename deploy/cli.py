@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from deploy.errors import Refused
+from deploy.errors import Finding, Refused
 from deploy.paths import REPOSITORY
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -159,6 +159,8 @@ def bundle_serve(
     from deploy.converge.packages import DIRECTORY
 
     address, _, port = listen.rpartition(":")
+    if not address or not port.isdecimal():
+        raise Refused(Finding("--listen", f"is {listen!r}", "write address:port, such as 127.0.0.1:8180"))
     bundle.serve(DIRECTORY, (address.strip("[]"), int(port)))
 
 
@@ -213,7 +215,7 @@ def people_add(
     from deploy.inventory import load
 
     loaded = load(inventory)
-    domain = loaded.organisations[organisation or loaded.primary.id].domain
+    domain = loaded.organisations.get(organisation or "", loaded.primary).domain
     person = people.Person(uid, given_name, surname, mail or f"{uid}@{domain}", groups=tuple(sorted(group or [])))
     print(f"initial password, to be handed over once: {people.add(loaded, person, organisation=organisation)}")
 
