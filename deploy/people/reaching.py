@@ -20,6 +20,10 @@ from deploy.people.tunnel import forward
 _PORT = 636
 _SECONDS = 20
 
+# A directory that restarts while a session is open is waited for, some seconds.
+ldap3.set_config_parameter("RESTARTABLE_TRIES", 5)
+ldap3.set_config_parameter("RESTARTABLE_SLEEPTIME", 1)
+
 
 @contextlib.contextmanager
 def session(inventory: Inventory, organisation: str | None = None) -> Iterator[Directory]:
@@ -46,8 +50,9 @@ def session(inventory: Inventory, organisation: str | None = None) -> Iterator[D
         server = ldap3.Server("127.0.0.1", port, use_ssl=True, tls=tls, connect_timeout=_SECONDS, get_info=ldap3.NONE)
         try:
             connection = ldap3.Connection(
-                server, account, password, receive_timeout=_SECONDS, raise_exceptions=True, auto_bind=True
-            )
+                server, account, password, receive_timeout=_SECONDS, raise_exceptions=True, auto_bind=True,
+                client_strategy=ldap3.RESTARTABLE,
+            )  # fmt: skip
         except LDAPException as error:
             remedy = "is it converged with the vault's secrets? run: bsw up"
             raise Refused(Finding(f"{name}:{_PORT}", f"no log-in to the directory: {error}", remedy)) from error
