@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import stat
 import subprocess
@@ -117,9 +116,17 @@ def test_connections_that_ansible_would_keep_are_ended(local: Path, program: Put
     assert (tmp_path / "asked").read_text() == f"-O exit -o ControlPath={control} -\n"
 
 
-def test_without_memory_for_files_the_machines_own_temporary_directory_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "access", lambda *_: False)
-    assert playbook._volatile() is None
+def test_what_may_hold_keys_lies_in_memory_and_what_a_killed_run_left_there_is_swept() -> None:
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    left = Path(f"/dev/shm/bsw-{ended.pid}-left")
+    left.mkdir()
+    with playbook.volatile_directory() as ours:
+        assert not left.exists()
+        assert ours.parent == left.parent
+        with playbook.volatile_directory():
+            assert ours.exists()
+    assert not ours.exists()
 
 
 # ---- following a file that grows

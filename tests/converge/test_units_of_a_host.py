@@ -290,9 +290,19 @@ def test_a_condition_that_is_not_met_ends_the_wait_at_once(tmp_path: Path) -> No
         def _act(self, verb: str, names: list[str]) -> Answer:
             return 0, "", ""
 
-    host = Host(tmp_path, Unwilling(app=STOPPED | {"ConditionResult": "no"}))
+    unmet = STOPPED | {"ConditionResult": "no", "ConditionTimestampMonotonic": "4711"}
+    host = Host(tmp_path, Unwilling(app=unmet))
     host.module.__dict__["READY_SECONDS"] = 3600
     assert host.run(app())["msg"] == "app.service: does not start: a condition of its own is not met"
+
+
+def test_a_one_shot_that_systemd_has_forgotten_after_its_run_is_done(tmp_path: Path) -> None:
+    class Forgetful(Systemd):
+        def _act(self, verb: str, names: list[str]) -> Answer:
+            return 0, "", ""
+
+    forgotten = STOPPED | {"ConditionResult": "no", "ConditionTimestampMonotonic": "0"}
+    assert Host(tmp_path, Forgetful(app=forgotten)).run(app(oneshot=True))["units"] == ["restart app.service"]
 
 
 def test_a_unit_that_never_answers_is_named_with_what_was_waited_for(tmp_path: Path) -> None:

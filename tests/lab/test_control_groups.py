@@ -16,6 +16,7 @@ class Kernel:
     def __init__(self, tree: Path) -> None:
         self.tree = tree
         self.obeys = True
+        self.slept, self.lets_go_after = 0, 0
 
     def host(self, name: str) -> Path:
         group = self.tree / name
@@ -25,6 +26,10 @@ class Kernel:
         return group
 
     def sleep(self, _seconds: float) -> None:
+        self.slept += 1
+        if self.slept == self.lets_go_after:
+            for held in self.tree.rglob("zombie"):
+                held.unlink()
         for group in (p for p in self.tree.iterdir() if self.obeys and (p / "cgroup.kill").exists()):
             if (group / "cgroup.kill").read_text() == "1":
                 (group / "cgroup.events").write_text("populated 0\n")
@@ -86,6 +91,20 @@ def test_the_labs_own_group_stays_while_a_host_is_in_it(kernel: Kernel) -> None:
     kernel.host("een")
     cgroup.remove_empty()
     assert list(cgroup.hosts()) == ["een"]
+
+
+def test_a_group_that_the_kernel_holds_a_moment_longer_is_removed_then(kernel: Kernel) -> None:
+    (kernel.host("een") / "payload" / "zombie").touch()
+    kernel.lets_go_after = 5
+    cgroup.kill("een")
+    assert list(cgroup.hosts()) == []
+
+
+def test_a_group_that_the_kernel_never_lets_go_does_not_hold_us_forever(kernel: Kernel) -> None:
+    (kernel.host("een") / "payload" / "zombie").touch()
+    cgroup.kill("een")
+    assert list(cgroup.hosts()) == ["een"]
+    assert kernel.slept < 1000
 
 
 def test_a_process_that_cannot_be_ended_is_named(kernel: Kernel) -> None:
