@@ -199,6 +199,6 @@ def test_the_connection_stays_open_until_the_controller_lets_go() -> None:
         assert process.stdin
         assert process.stdout
         assert json.loads(process.stdout.readline())
-        assert process.poll() is None
+        process.stdin.write("x" * (1 << 20))  # more than a pipe holds: somebody reads
         process.stdin.close()
         assert process.wait(10) == 0
