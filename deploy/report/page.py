@@ -61,7 +61,7 @@ def render(run: Run) -> str:
     ]  # fmt: skip
     failures = [result for result in run.results if result.outcome == "failed"]
     sections = [("failures", "What failed")] * bool(failures) + [("requirements", "What is proven")]
-    sections += [("audit", "What the audit saw")] * bool(run.audit) + [("flows", "Hosts and flows")] * bool(run.hosts)
+    sections += [("flows", "Hosts and flows")] * bool(run.hosts) + [("audit", "What the audit saw")] * bool(run.audit)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined
     )

@@ -108,6 +108,14 @@ def test_a_run_without_hosts_or_audit_has_a_page_too(run: Run) -> None:
     assert "broken off" in text
 
 
+def test_what_is_as_declared_does_not_hide_what_is_not(run: Run) -> None:
+    text = render(run)
+    assert "What is not as declared, or cannot be known." in text
+    fine = render(replace(run, audit=tuple(replace(seen, ok=True) for seen in run.audit)))
+    assert "What is not as declared, or cannot be known." not in fine
+    assert "All 2 observations are as declared." in fine
+
+
 def test_a_verdict_needs_a_test_that_passed_and_none_that_failed(run: Run) -> None:
     found = verdicts(run.results, run.audit)
     assert found["MBGROUPWARE-09"] == "proven"
