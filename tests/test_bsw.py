@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,14 +17,13 @@ ROOT = os.geteuid() == 0
 
 
 @pytest.fixture
-def elsewhere(tmp_path: Path) -> Path:
+def elsewhere() -> Iterator[Path]:
     """A copy of the script, in a checkout without an environment that everybody may read."""
-    for directory in (tmp_path, *tmp_path.parents):
-        if directory.stat().st_uid == os.geteuid() and directory != Path("/"):
-            directory.chmod(directory.stat().st_mode | 0o055)
-    for name in ("bsw", "requirements.lock"):
-        shutil.copy(REPOSITORY / name, tmp_path / name)
-    return tmp_path / "bsw"
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        for name in ("bsw", "requirements.lock"):
+            shutil.copy(REPOSITORY / name, directory)
+        yield Path(directory, "bsw")
 
 
 def run(*command: str | Path) -> subprocess.CompletedProcess[str]:

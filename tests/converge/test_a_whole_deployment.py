@@ -148,6 +148,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         (directory / "facts").write_text(FACTS)
         environment = {
             "PATH": f"{directory}/bin:{os.environ['PATH']}", "BSW_TEST": str(directory), "HOME": str(directory),
+            "ANSIBLE_REMOTE_TEMP": str(directory / "tmp"),
             "BSW_STATE": str(directory / "state"), "ANSIBLE_ROLES_PATH": str(directory / "roles"),
         }  # fmt: skip
         for name, value in environment.items():

@@ -24,6 +24,7 @@ def local(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     secrets.ensure(small)
     (small / "group_vars/all/local.yml").write_text("ansible_connection: local\n")
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("ANSIBLE_REMOTE_TEMP", str(tmp_path / "tmp"))
     return small
 
 

@@ -87,8 +87,9 @@ def test_before_the_first_deployment_there_is_no_authority_to_trust(files: Path,
 
 
 def test_a_command_that_is_not_there_ends_as_in_a_shell(
-    files: Path, libc: Libc, capsys: pytest.CaptureFixture[str]
+    files: Path, libc: Libc, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("PATH", str(files))
     with pytest.raises(SystemExit) as ended:
         inside.main(["no-such-command-anywhere"])
     assert ended.value.code == 127
