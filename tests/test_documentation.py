@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,8 @@ from deploy.cli import app
 from deploy.inventory import load, secrets
 from deploy.paths import REPOSITORY
 
-DOCUMENTS = sorted(
-    REPOSITORY / name
-    for name in subprocess.run(
-        ["git", "-C", str(REPOSITORY), "ls-files", "-co", "--exclude-standard", "*.md"],
-        capture_output=True, text=True, check=True,
-    ).stdout.split()
-)  # fmt: skip
+ROOMS = ("docs", "deploy", "roles", "bench", "smoke_tests")
+DOCUMENTS = sorted([*REPOSITORY.glob("*.md"), *(file for room in ROOMS for file in (REPOSITORY / room).rglob("*.md"))])
 PROSE = [file for file in DOCUMENTS if file.parent == REPOSITORY or (REPOSITORY / "docs") in file.parents]
 SHOWN = re.compile(r"^ *(?:\$ )?(?:\w+=\S+ )*(?:sudo )?\./bsw\s+(.+)$|`(?:sudo )?(?:\./)?bsw ([^`]+)`", re.MULTILINE)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
