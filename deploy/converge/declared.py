@@ -12,7 +12,7 @@ from typing import Any
 from deploy.converge import playbook
 from deploy.errors import Finding, Refused
 from deploy.inventory import Inventory
-from deploy.paths import CACHE, COLLECTIONS, ROLES
+from deploy.paths import CACHE, COLLECTIONS, REPOSITORY, ROLES
 
 _RENDER = Path(__file__).with_name("render.yml")
 
@@ -64,9 +64,10 @@ def render(inventory: Inventory, to: Path, variables: Mapping[str, Any]) -> None
 
 
 def _digest(inventory: Inventory, variables: Mapping[str, Any]) -> str:
-    """Changes with the inventory, any role's declaration, or the engine."""
+    """Changes with the inventory, any role's declaration, the engine, or what computes the variables."""
     files = [*inventory.path.rglob("*.y*ml"), *ROLES.glob("*/vars/*.yml"), *ROLES.glob("*/defaults/*.yml")]
     files += COLLECTIONS.rglob("plugins/action/*.py")
+    files += [file for room in ("inventory", "dns") for file in (REPOSITORY / "deploy" / room).glob("*.py")]
     digest = hashlib.sha256(json.dumps([str(inventory.path.resolve()), variables], sort_keys=True).encode())
     for file in sorted(files):
         digest.update(hashlib.sha256(file.read_bytes()).digest())

@@ -230,6 +230,13 @@ def test_the_parts_of_a_run_that_died_between_link_and_rename_do_not_stop_the_ne
     assert {p.name: str(p.readlink()) for p in host.iterdir()} == {"pointer": "/dev/null"}
 
 
+def test_what_a_run_that_died_had_staged_is_swept(rootfs: ModuleType, host: Path) -> None:
+    write(host / ".rootfs.k3y", "half a secret", 0o600)
+    write(host / ".rootfs-own", "not ours\n")
+    apply(rootfs, [file(host / "app.conf")], {str(host / "app.conf"): "declared\n"})
+    assert tree(host) == {"app.conf": "declared\n", ".rootfs-own": "not ours\n"}
+
+
 def test_a_validator_sees_the_staged_content_with_its_final_mode(rootfs: ModuleType, host: Path) -> None:
     seen = []
 

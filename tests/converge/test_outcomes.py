@@ -192,6 +192,7 @@ def test_what_is_declared_is_kept_until_a_role_or_the_inventory_changes(
     monkeypatch.setattr(declared, "render", render)
     monkeypatch.setattr(declared, "ROLES", tmp_path / "roles")
     monkeypatch.setattr(declared, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(declared, "REPOSITORY", tmp_path)
 
     def renderings(variables: dict[str, Any] | None = None) -> int:
         declared.declared(load(small), variables)
@@ -205,6 +206,9 @@ def test_what_is_declared_is_kept_until_a_role_or_the_inventory_changes(
     with (small / "group_vars/all/main.yml").open("a") as file:
         file.write("ansible_user: root\n")
     assert (renderings(), renderings()) == (4, 4)
+    (tmp_path / "deploy/inventory").mkdir(parents=True)
+    (tmp_path / "deploy/inventory/components.py").write_text("another table\n")
+    assert (renderings(), renderings()) == (5, 5)
 
 
 def test_ports_are_the_tcp_ports_that_a_host_listens_on() -> None:

@@ -24,6 +24,7 @@ author: The BSW developers
 
 import base64
 import contextlib
+import glob
 import grp
 import hashlib
 import json
@@ -179,6 +180,13 @@ def remember(entries):
     write_json(PENDING, pending)
 
 
+def sweep(entries):
+    """Remove what a run that died had staged beside these paths."""
+    for directory in {os.path.dirname(entry["path"]) for entry in entries}:
+        for left in glob.glob(glob.escape(directory) + "/.rootfs.*"):
+            os.unlink(left)
+
+
 def stage(module, entry, data):
     """Write the file beside its place, with owner and mode before the content, and validate it there."""
     directory = os.path.dirname(entry["path"])
@@ -253,6 +261,7 @@ def apply(module):
     entries, contents = module.params["entries"], module.params["contents"]
     remember(entries)
     try:
+        sweep(entries)
         users = below(entries, "/etc/sysusers.d/")
         put(module, users, contents)
         if users:

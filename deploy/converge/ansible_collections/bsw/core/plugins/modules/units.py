@@ -144,7 +144,8 @@ class Units:
 
     def state_of(self, name):
         """Properties of one unit, fresh."""
-        out = self.systemctl("show", "-p", "LoadState,ActiveState,Result,ConditionResult,ConditionTimestampMonotonic", name)
+        properties = "LoadState,ActiveState,Result,ConditionResult,ConditionTimestampMonotonic"
+        out = self.systemctl("show", "-p", properties, name)
         return dict(line.split("=", 1) for line in out.splitlines())
 
     def await_ready(self, unit):
