@@ -312,8 +312,8 @@ def up(inventory: Inventory_ = LAB) -> None:
 def _sentence(result: dict[str, Any]) -> str:
     verdicts = list(result["requirements"].values())
     return (
-        f"{result['passed']} passed, {result['failed']} failed, {result['skipped']} skipped in {result['seconds']:.0f} s; "
-        f"requirements: {verdicts.count('proven')} proven, {verdicts.count('failed')} failed, "
+        f"{result['passed']} passed, {result['failed']} failed, {result['skipped']} skipped "
+        f"in {result['seconds']:.0f} s; requirements: {verdicts.count('proven')} proven, {verdicts.count('failed')} failed, "
         f"{verdicts.count('not covered')} not covered\nreport: {result['report']}"
     )
 
