@@ -313,8 +313,8 @@ def _sentence(result: dict[str, Any]) -> str:
     verdicts = list(result["requirements"].values())
     return (
         f"{result['passed']} passed, {result['failed']} failed, {result['skipped']} skipped "
-        f"in {result['seconds']:.0f} s; requirements: {verdicts.count('proven')} proven, {verdicts.count('failed')} failed, "
-        f"{verdicts.count('not covered')} not covered\nreport: {result['report']}"
+        f"in {result['seconds']:.0f} s; requirements: {verdicts.count('proven')} proven, "
+        f"{verdicts.count('failed')} failed, {verdicts.count('not covered')} not covered\nreport: {result['report']}"
     )
 
 
