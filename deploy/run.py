@@ -57,7 +57,8 @@ def smoke(
 def _trust(inventory: Inventory) -> None:
     """Clients on this machine trust what the first host with the lab's authority trusts."""
     if inventory.environment == "lab":
-        trust.take_from(next(h.name for h in inventory.primary.hosts.values() if "certificates" in h.roles))
+        for host in [h for h in inventory.primary.hosts.values() if "certificates" in h.roles][:1]:
+            trust.take_from(host.name)
 
 
 def _import_people(inventory: Inventory, hear: Hear) -> None:

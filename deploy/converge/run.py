@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from deploy import bundle
 from deploy.converge import packages, playbook
@@ -100,7 +101,7 @@ def deploy(
     declarations = declared(inventory, variables)
     with (
         _package_source([inventory, *bundle_also], variables, hear) as (port, text),
-        Connections(chosen, packages_port=port) as connections,
+        Connections(chosen, packages_port=port, names=_names(inventory)) as connections,
     ):
         _preflight(inventory, connections, declarations)
         listener = _Listener({host.name for host in chosen}, hear)
@@ -137,6 +138,14 @@ def _package_source(
     built = packages.build(*inventories, variables=variables, hear=hear)
     with bundle.serving(built.directory) as port:
         yield port, bundle.apt_source(built.directory, f"http://127.0.0.1:{PACKAGES_PORT}")
+
+
+def _names(inventory: Inventory) -> list[str]:
+    """Names that a host must be able to resolve before it is deployed: outside a lab, the certificate authority's."""
+    acme = inventory.platform.acme
+    if inventory.environment == "lab" or acme is None:
+        return []
+    return [str(urlsplit(acme.directory).hostname)]
 
 
 def _preflight(inventory: Inventory, connections: Connections, declarations: dict[str, Declared]) -> None:

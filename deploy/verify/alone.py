@@ -59,8 +59,8 @@ def verify(role: str, *, keep: bool = False, hear: Hear = lambda *_: None) -> Ve
     started = time.monotonic()
     _known(role)
     discard(role)
-    prepare(role)
     try:
+        prepare(role)
         problems = _converge_twice(role, hear) or _own_tests(role)
     finally:
         if not keep:
@@ -87,8 +87,8 @@ def _known(role: str) -> None:
 def run(role: str, *, hear: Hear = lambda *_: None) -> converge.Outcome:
     """Converge the role's prepared host once."""
     variables = {"bsw_roles": ["base", role] if role != "base" else ["base"]} | _own_variables(role)
-    lab = [load(INVENTORY)] if set(names()) == set(ROLE_ORDER) else []
-    return converge.deploy(load(_inventory(role)), variables=variables, bundle_also=lab, hear=hear)
+    secrets.ensure(INVENTORY)  # the bundle holds the lab's packages too, so that it is made once for all roles
+    return converge.deploy(load(_inventory(role)), variables=variables, bundle_also=[load(INVENTORY)], hear=hear)
 
 
 def discard(role: str) -> None:

@@ -53,7 +53,7 @@ def outcome(*failures: Finding, **host: Any) -> Outcome:
 
 
 @pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: Put) -> Lab:
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: Put, small: Path) -> Lab:
     lab = Lab()
     for role in ("unbound", "base", "powerdns"):
         (tmp_path / "roles" / role).mkdir(parents=True)
@@ -61,6 +61,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: Put) -> Lab:
         monkeypatch.setattr(module, "ROLES", tmp_path / "roles")
         monkeypatch.setattr(module, "CONFIG", tmp_path / "config")
     monkeypatch.setattr(alone, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(alone, "INVENTORY", small)
     monkeypatch.setattr(alone, "SSH_CONFIG", tmp_path / "ssh_config")
     monkeypatch.setattr(alone, "bare", lambda name: LabHost(name, HOST.ipv4, HOST.ipv6))
     monkeypatch.setattr(alone, "up", lab.start)
@@ -128,7 +129,6 @@ def test_a_role_is_converged_with_the_base_and_its_own_variables(lab: Lab) -> No
     alone.prepare("powerdns")
     alone.run("powerdns")
     assert lab.deployed[0][1]["variables"] == {"bsw_roles": ["base", "powerdns"], "powerdns_x": 1}
-    assert lab.deployed[0][1]["bundle_also"] == []
 
 
 def test_the_base_is_converged_alone(lab: Lab) -> None:
@@ -137,11 +137,7 @@ def test_the_base_is_converged_alone(lab: Lab) -> None:
     assert lab.deployed[0][1]["variables"] == {"bsw_roles": ["base"]}
 
 
-def test_the_bundle_of_the_lab_is_kept_once_all_roles_are_there(
-    lab: Lab, small: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(alone, "ROLE_ORDER", ("base", "unbound", "powerdns"))
-    monkeypatch.setattr(alone, "INVENTORY", small)
+def test_the_bundle_of_the_lab_is_kept(lab: Lab, small: Path) -> None:
     alone.prepare("base")
     alone.run("base")
     assert [inventory.path for inventory in lab.deployed[0][1]["bundle_also"]] == [small]

@@ -24,7 +24,7 @@ TOOLS: dict[str, list[str | Path]] = {
 
 
 def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"), "NO_COLOR": "1", "LC_ALL": "C.UTF-8"}
+    environment = os.environ | {"ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"), "LC_ALL": "C.UTF-8"}
     return subprocess.run(
         list(map(str, command)), cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False
     )

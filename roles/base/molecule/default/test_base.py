@@ -4,8 +4,16 @@ import json
 
 
 def test_the_firewall_denies_by_default_in_every_direction(host):
-    chains = [item["chain"] for item in json.loads(host.check_output("nft -j list table inet bsw"))["nftables"] if "chain" in item]
-    assert {chain["name"]: chain["policy"] for chain in chains} == {"input": "drop", "forward": "drop", "output": "drop"}
+    chains = [
+        item["chain"]
+        for item in json.loads(host.check_output("nft -j list table inet bsw"))["nftables"]
+        if "chain" in item
+    ]
+    assert {chain["name"]: chain["policy"] for chain in chains} == {
+        "input": "drop",
+        "forward": "drop",
+        "output": "drop",
+    }
 
 
 def test_an_undeclared_flow_is_refused_and_remembered_with_its_user(host):
@@ -19,7 +27,9 @@ def test_an_undeclared_flow_is_refused_and_remembered_with_its_user(host):
 
 def test_ssh_takes_keys_only(host):
     effective = host.check_output("sshd -T").splitlines()
-    assert {"passwordauthentication no", "kbdinteractiveauthentication no", "permitrootlogin without-password"} <= set(effective)
+    assert {"passwordauthentication no", "kbdinteractiveauthentication no", "permitrootlogin without-password"} <= set(
+        effective
+    )
 
 
 def test_a_weak_cipher_is_not_offered_by_any_program(host):

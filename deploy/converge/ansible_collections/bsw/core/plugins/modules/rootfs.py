@@ -203,6 +203,8 @@ def stage(module, entry, data):
             rc, out, err = module.run_command(shlex.split(entry["validate"].replace("%s", shlex.quote(staged))))
             if rc:
                 said = (err or out).replace(staged, entry["path"]).strip()
+                if entry.get("secret"):
+                    said = "its content is secret; run the validator on the host to see why"
                 module.fail_json(msg=f"{entry['path']}: not valid: {said}", file=entry["path"])
     except BaseException:
         os.unlink(staged)
