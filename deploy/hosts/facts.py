@@ -57,7 +57,7 @@ def facts(names: list[str]) -> dict[str, object]:
         "clock": time.time(),
         "addresses": {a["local"]: bool(a.get("dadfailed")) for a in addresses},
         "listeners": listeners(),
-        "converged": Path("/var/lib/bsw/converged.json").exists(),
+        "begun": any(Path("/var/lib/bsw", name).exists() for name in ("converged.json", "pending.json")),
         "came_from": os.environ.get("SSH_CONNECTION", "").split(" ")[0],
         "systemd": Path("/run/systemd/system").is_dir(),
         "resolved": {name: resolves(name) for name in names},

@@ -40,7 +40,7 @@ def findings(
         found += _addresses(host, its)
         found += _way_in(inventory, host, its)
         found += _names(host, its)
-        if not its["converged"]:
+        if not its["begun"]:
             found += _ports(host, its, ports.get(name, []))
             found += [] if lab else _room(host, its)
     return found

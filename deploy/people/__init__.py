@@ -128,6 +128,8 @@ class _Handover:
 
     def __init__(self, inventory: str) -> None:
         self._path = CONFIG / "people" / inventory / time.strftime("%Y-%m-%dT%H%M%S.csv")
+        while self._path.exists():  # two in one second
+            self._path = self._path.with_stem(self._path.stem + "a")
         self._stack = ExitStack()
         self._write: Callable[[tuple[str, ...]], object] | None = None
 

@@ -59,7 +59,7 @@ PROGRAMS = {
 FACTS = (
     '{"user": 0, "release": "debian 13", "architecture": "amd64", "memory": 1, "disk": {}, "clock": CLOCK, '
     '"addresses": {"198.18.10.11": false, "fd00:18:10::11": false, "198.18.10.53": false}, "listeners": {}, '
-    '"converged": false, "came_from": "198.18.10.1", "systemd": true, "resolved": {}}\n'
+    '"begun": false, "came_from": "198.18.10.1", "systemd": true, "resolved": {}}\n'
 )
 
 

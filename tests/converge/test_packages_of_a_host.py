@@ -41,7 +41,9 @@ class Apt:
 @pytest.fixture
 def packages(tmp_path: Path) -> ModuleType:
     module = plugin("modules", "packages")
-    module.__dict__.update(SOURCE=str(tmp_path / "bsw.sources"), POLICY=str(tmp_path / "policy-rc.d"))
+    module.__dict__.update(
+        SOURCE=str(tmp_path / "bsw.sources"), POLICY=str(tmp_path / "policy-rc.d"), LOCK=str(tmp_path / "lock")
+    )
     return module
 
 

@@ -11,7 +11,7 @@ from deploy.hosts.preflight import GIB, findings
 from deploy.inventory import Inventory, load
 
 GOOD: dict[str, Any] = {
-    "user": 0, "release": "debian 13", "architecture": "amd64", "systemd": True, "converged": False, "skew": 0.4,
+    "user": 0, "release": "debian 13", "architecture": "amd64", "systemd": True, "begun": False, "skew": 0.4,
     "memory": 8 * GIB, "disk": {"/": 20 * GIB, "/var": 20 * GIB}, "listeners": {"22": "sshd"},
     "addresses": {"198.18.10.11": False, "fd00:18:10::11": False, "198.18.10.53": False},
     "came_from": "198.18.10.1", "resolved": {"acme.test": ["192.0.2.80"]},
@@ -94,7 +94,7 @@ def test_a_session_that_does_not_say_where_it_comes_from_is_no_finding(inventory
 
 
 def test_ports_of_our_own_services_are_no_finding_on_a_converged_host(inventory: Inventory) -> None:
-    assert found(inventory, converged=True, listeners={"53": "pdns_server"}) == []
+    assert found(inventory, begun=True, listeners={"53": "pdns_server"}) == []
 
 
 def test_a_taken_port_that_no_role_wants_is_no_finding(inventory: Inventory) -> None:
@@ -115,7 +115,7 @@ def test_room_is_needed_before_the_first_deployment_only(inventory: Inventory) -
         "een: has 1.0 GiB free on /; make room: 3 GiB are needed",
         "een: has 2.0 GiB free on /var; make room: 5 GiB are needed",
     ]
-    assert found(real(inventory), disk=full, converged=True) == []
+    assert found(real(inventory), disk=full, begun=True) == []
 
 
 def test_a_lab_shares_one_machine_and_is_not_measured(inventory: Inventory) -> None:

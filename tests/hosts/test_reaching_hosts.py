@@ -163,7 +163,7 @@ def test_facts_of_this_machine_are_complete(program: Put, monkeypatch: pytest.Mo
     monkeypatch.setenv("RES_OPTIONS", "timeout:1 attempts:1")
     found = facts(program, "localhost", "nowhere.invalid")
     assert set(found) == {
-        "user", "release", "architecture", "memory", "disk", "clock", "addresses", "listeners", "converged",
+        "user", "release", "architecture", "memory", "disk", "clock", "addresses", "listeners", "begun",
         "came_from", "systemd", "resolved",
     }  # fmt: skip
     assert found["memory"] > 100 << 20

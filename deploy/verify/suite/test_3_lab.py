@@ -55,7 +55,7 @@ def machine() -> dict[str, set[str]]:
         "mounts": {line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()},
         "control groups": {str(group) for group in Path("/sys/fs/cgroup").rglob("*bsw*")},
         "firewall": lines("nft", "list", "ruleset"),
-        "hosts": lines("pgrep", "-x", "systemd-nspawn"),
+        "hosts": {line for line in lines("ps", "-eo", "pid,stat,comm") if "systemd-nspawn" in line and "Z" not in line},
         "sockets": {path for line in lines("ss", "-Hxl") for path in line.split() if "bsw" in path},
         "files": {str(path) for path in (Path("/run/bsw"),) if path.exists()},
     }
@@ -84,12 +84,12 @@ def test_a_second_deployment_changes_nothing(up: subprocess.CompletedProcess[str
 
 
 def test_check_shows_exactly_what_was_changed_by_hand(up: subprocess.CompletedProcess[str]) -> None:
-    on("stack", "echo '# by hand' >> /etc/postfix/main.cf")
+    on("stack", "echo '# meddled' >> /etc/postfix/main.cf")
     found = {name: host["files"] for name, host in deployed("--check")["hosts"].items() if host["changed"]}
     assert found == {"stack": ["/etc/postfix/main.cf"]}
-    assert "-# by hand" in bsw("deploy", "--check").stdout
+    assert "-# meddled" in bsw("deploy", "--check").stdout
     assert deployed()["hosts"]["stack"]["files"] == ["/etc/postfix/main.cf"]
-    assert "by hand" not in on("stack", "cat /etc/postfix/main.cf")
+    assert "meddled" not in on("stack", "cat /etc/postfix/main.cf")
 
 
 def test_the_hosts_say_which_commit_converged_them(up: subprocess.CompletedProcess[str]) -> None:

@@ -17,6 +17,7 @@ author: The BSW developers
 """
 
 import contextlib
+import fcntl
 import os
 import re
 import time
@@ -24,6 +25,7 @@ import time
 from ansible.module_utils.basic import AnsibleModule
 
 SOURCE = "/etc/apt/sources.list.d/bsw.sources"
+LOCK = "/run/bsw-packages.lock"
 POLICY = "/usr/sbin/policy-rc.d"
 POLICY_TEXT = "#!/bin/sh\n# bsw: services start once they are configured\nexit 101\n"
 APT = [
@@ -48,6 +50,14 @@ def run(module, command, **options):
 
 
 @contextlib.contextmanager
+def alone():
+    """Wait for a run whose controller was killed: it goes on here until it is done."""
+    with open(LOCK, "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
 def services_held_back():
     """Deny every service start and restart that a package's scripts ask for."""
     with open(POLICY, "w", opener=lambda path, flags: os.open(path, flags, 0o755)) as policy:
@@ -55,7 +65,8 @@ def services_held_back():
     try:
         yield
     finally:
-        os.unlink(POLICY)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(POLICY)
 
 
 def finish_interrupted(module, timeout=120):
@@ -78,7 +89,7 @@ def main():
     started = time.monotonic()
     with open(SOURCE, "w") as source:
         source.write(module.params["source"])
-    with services_held_back():
+    with alone(), services_held_back():
         finish_interrupted(module)
         run(module, [*APT, *ONLY_OURS, "update"])
         if module.params["debconf"]:
