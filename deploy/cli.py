@@ -143,9 +143,12 @@ def bundle_build(
 def bundle_verify() -> None:
     """Check the signature and every hash; name each file that is wrong, missing or too many."""
     from deploy import bundle
+    from deploy.bundle.key import PUBLIC
     from deploy.converge.packages import DIRECTORY
+    from deploy.paths import CONFIG
 
-    found = bundle.verify(DIRECTORY)
+    ours = CONFIG / "bundle-key" / PUBLIC  # where it was built; elsewhere the bundle's own key has to do
+    found = bundle.verify(DIRECTORY, ours.read_text() if ours.exists() else None)
     print("\n".join(map(str, found)) or f"{DIRECTORY}: every file is as signed")
     sys.exit(1 if found else 0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,5 +30,10 @@ class Refused(Exception):  # noqa: N818  (a decision, not an error)
     """The toolkit will not go on; nothing was changed. The command line prints each finding and exits with 2."""
 
     def __init__(self, findings: Sequence[Finding] | Finding) -> None:
-        self.findings = [findings] if isinstance(findings, Finding) else sorted(findings)
+        self.findings = [findings] if isinstance(findings, Finding) else sorted(findings, key=_as_read)
         super().__init__("\n".join(map(str, self.findings)))
+
+
+def _as_read(finding: Finding) -> list[tuple[int, str]]:
+    """Line 2 comes before line 10."""
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", str(finding))]
