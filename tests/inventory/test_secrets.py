@@ -99,8 +99,11 @@ def test_nothing_of_a_secret_is_in_the_file(lab: Path) -> None:
 
 
 def test_only_the_owner_can_read_the_key_and_the_secrets(lab: Path, key: Path) -> None:
-    os.umask(0)
-    secrets.ensure(lab)
+    before = os.umask(0)
+    try:
+        secrets.ensure(lab)
+    finally:
+        os.umask(before)
     assert key.stat().st_mode & 0o777 == 0o600
     assert key.parent.stat().st_mode & 0o777 == 0o700
     assert (lab / RIJK).stat().st_mode & 0o777 == 0o600
