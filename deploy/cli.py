@@ -223,6 +223,85 @@ def people_add(
     print(f"initial password, to be handed over once: {people.add(loaded, person, organisation=organisation)}")
 
 
+@people_app.command("add-mailbox")
+def people_add_mailbox(
+    uid: str,
+    name: Annotated[str, typer.Option(help="What it is for, in words.")],
+    group: Annotated[list[str], typer.Option(help="A group whose members read it and send as it.")],
+    mail: Annotated[str | None, typer.Option(help="Default: uid@domain.")] = None,
+    inventory: Inventory_ = LAB,
+    organisation: Organisation_ = None,
+) -> None:
+    """Add a functional mailbox; nobody logs in to it."""
+    from deploy import people
+    from deploy.inventory import load
+
+    loaded = load(inventory)
+    address = mail or f"{uid}@{loaded.organisations.get(organisation or '', loaded.primary).domain}"
+    people.add(loaded, people.Mailbox(uid, name, address, groups=tuple(sorted(group))), organisation=organisation)
+    print(f"{uid}: added, {address}")
+
+
+@people_app.command("add-group")
+def people_add_group(
+    uid: str,
+    name: Annotated[str, typer.Option(help="What it is for, in words.")] = "",
+    mail: Annotated[str, typer.Option(help="An address makes it a mailing list.")] = "",
+    member: Annotated[list[str] | None, typer.Option(help="The uid of a person.")] = None,
+    inventory: Inventory_ = LAB,
+    organisation: Organisation_ = None,
+) -> None:
+    """Add a group; with an address it is also a mailing list."""
+    from deploy import people
+    from deploy.inventory import load
+
+    group = people.Group(uid, name, mail, members=tuple(sorted(member or [])))
+    people.add(load(inventory), group, organisation=organisation)
+    print(f"{uid}: added")
+
+
+@people_app.command("members")
+def people_members(
+    group: str,
+    add: Annotated[list[str] | None, typer.Option(help="The uid of a person who joins.")] = None,
+    remove: Annotated[list[str] | None, typer.Option(help="The uid of a person who leaves.")] = None,
+    inventory: Inventory_ = LAB,
+    organisation: Organisation_ = None,
+) -> None:
+    """Let people join or leave a group; print who is in it then."""
+    from deploy import people
+    from deploy.inventory import load
+
+    now = people.members(load(inventory), group, add=add or [], remove=remove or [], organisation=organisation)
+    print(f"{group}: {', '.join(now.members) or 'nobody'}")
+
+
+@people_app.command("aliases")
+def people_aliases(
+    uid: str,
+    add: Annotated[list[str] | None, typer.Option(help="A further address.")] = None,
+    remove: Annotated[list[str] | None, typer.Option(help="An address to take away.")] = None,
+    inventory: Inventory_ = LAB,
+    organisation: Organisation_ = None,
+) -> None:
+    """Give a person, mailbox or list further addresses, or take them away; print those it has then."""
+    from deploy import people
+    from deploy.inventory import load
+
+    now = people.aliases(load(inventory), uid, add=add or [], remove=remove or [], organisation=organisation)
+    print(f"{uid}: {', '.join(now.aliases) or 'no aliases'}")
+
+
+@people_app.command("password")
+def people_password(uid: str, inventory: Inventory_ = LAB, organisation: Organisation_ = None) -> None:
+    """Give a person a new random password, handed over in a file."""
+    from deploy import people
+    from deploy.inventory import load
+
+    file = people.reset_password(load(inventory), uid, organisation=organisation)
+    print(f"new password, to be handed over once: {file}")
+
+
 @people_app.command("disable")
 def people_disable(uid: str, inventory: Inventory_ = LAB, organisation: Organisation_ = None) -> None:
     """No log-in and no mail from now on; everything is kept."""

@@ -328,6 +328,58 @@ def test_a_person_is_disabled_enabled_and_removed_by_name(
     assert asked[0][1:] == ("jan", {"organisation": None})
 
 
+def test_a_functional_mailbox_gets_the_organisations_address(
+    bsw: Run, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    added = Calls(None)
+    monkeypatch.setattr(people, "add", added)
+    words = ("people", "add-mailbox", "balie", "--name", "De balie", "--group", "team", "-i", small)
+    assert bsw(*words).out == "balie: added, balie@proef.test\n"
+    assert added[0][1] == people.Mailbox("balie", "De balie", "balie@proef.test", groups=("team",))
+
+
+def test_a_group_with_an_address_is_a_list(bsw: Run, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    added = Calls(None)
+    monkeypatch.setattr(people, "add", added)
+    words = (
+        "people",
+        "add-group",
+        "team",
+        "--mail",
+        "team@proef.test",
+        "--member",
+        "jan",
+        "--member",
+        "eva",
+        "-i",
+        small,
+    )
+    assert bsw(*words).out == "team: added\n"
+    assert added[0][1] == Group("team", "", "team@proef.test", members=("eva", "jan"))
+
+
+def test_who_joins_and_leaves_a_group_is_told(bsw: Run, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    changed = Calls(Group("team", members=("eva",)))
+    monkeypatch.setattr(people, "members", changed)
+    said = bsw("people", "members", "team", "--add", "eva", "--remove", "jan", "-i", small)
+    assert said.out == "team: eva\n"
+    assert changed[0][2] == {"add": ["eva"], "remove": ["jan"], "organisation": None}
+
+
+def test_aliases_are_given_and_taken(bsw: Run, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    jan = Person("jan", "Jan", "Jansen", "jan@proef.test", aliases=("j@proef.test",))
+    monkeypatch.setattr(people, "aliases", Calls(jan))
+    assert bsw("people", "aliases", "jan", "--add", "j@proef.test", "-i", small).out == "jan: j@proef.test\n"
+
+
+def test_a_new_password_is_in_a_file_and_not_on_the_screen(
+    bsw: Run, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(people, "reset_password", Calls(tmp_path / "new.csv"))
+    said = bsw("people", "password", "jan", "-i", small)
+    assert said.out == f"new password, to be handed over once: {tmp_path}/new.csv\n"
+
+
 def test_people_are_listed(bsw: Run, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     jan = Person("jan", "Jan", "Jansen", "jan@proef.test", disabled=True)
     monkeypatch.setattr(people, "entries", Calls([Group("team", "Het team"), jan]))

@@ -104,6 +104,22 @@ def test_the_view_from_inside_is_in_order_after_all_that(up: subprocess.Complete
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+def test_a_program_that_calls_out_without_a_declaration_is_refused_counted_and_named(
+    up: subprocess.CompletedProcess[str],
+) -> None:
+    rogue = on("stack", "runuser -u nobody -- bash -c 'exec 3<>/dev/tcp/198.18.10.14/443' 2>&1 || true")
+    assert "No route to host" in rogue
+    try:
+        result = bsw("audit")
+        assert result.returncode == 1
+        [named] = [line for line in result.stdout.splitlines() if "nobody" in line]
+        assert named.startswith("stack: ")
+        assert "198.18.10.14" in named
+    finally:
+        on("stack", "systemctl reload nftables")
+    assert bsw("audit").returncode == 0
+
+
 def test_the_world_sees_the_records_that_should_be(up: subprocess.CompletedProcess[str]) -> None:
     result = bsw("dns", "check")
     assert result.returncode == 0, result.stdout + result.stderr
