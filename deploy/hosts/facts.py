@@ -23,12 +23,13 @@ def run(*command: str) -> str:
 
 
 def listeners() -> dict[str, str]:
-    """Occupied TCP ports with the program that holds each."""
+    """Occupied TCP ports with the program that holds each; on loopback a cloud image's own resolver may listen."""
     found = {}
     for line in run("ss", "-Hltnp").splitlines():
         fields = line.split()
-        program = fields[-1].split('"')[1] if '"' in fields[-1] else "?"
-        found[fields[3].rsplit(":", 1)[1]] = program
+        address, port = fields[3].rsplit(":", 1)
+        if not address.startswith(("127.", "[::1]")):
+            found[port] = fields[-1].split('"')[1] if '"' in fields[-1] else "?"
     return found
 
 
