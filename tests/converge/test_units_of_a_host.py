@@ -386,3 +386,23 @@ def test_a_torn_pending_file_notifies_nobody(tmp_path: Path) -> None:
     host = host_with(tmp_path, app=RUNNING)
     host.pending.write_text('{"restart": ["app')
     assert host.run(app())["units"] == []
+
+
+def test_neighbouring_daemons_start_at_once_and_a_oneshot_by_itself(tmp_path: Path) -> None:
+    host = host_with(tmp_path, names=STOPPED, door=STOPPED, prepare=STOPPED, app=STOPPED, web=STOPPED)
+    prepare = {"name": "prepare.service", "oneshot": True}
+    host.run({"name": "names.service"}, {"name": "door.service"}, prepare, app(), {"name": "web.service"})
+    starts = [done for done in host.systemd.done if not done.startswith("enable")]
+    assert starts == ["start names.service door.service", "restart prepare.service", "start app.service web.service"]
+
+
+def test_of_several_that_start_at_once_the_one_that_fails_is_named(tmp_path: Path) -> None:
+    class OneFails(Systemd):
+        def _act(self, verb: str, names: list[str]) -> Answer:
+            if verb != "start":
+                return super()._act(verb, names)
+            self.units["web.service"]["ActiveState"] = "failed"
+            return 1, "", "Job for web.service failed."
+
+    said = Host(tmp_path, OneFails(app=STOPPED, web=STOPPED)).run(app(), {"name": "web.service"})
+    assert said["msg"] == "web.service: Job for web.service failed."

@@ -8,7 +8,7 @@ module: units
 short_description: Start, restart or reload exactly the units whose files changed
 description:
   - Reads which units the configure stage wanted restarted or reloaded (C(/var/lib/bsw/pending.json)).
-  - Works in the declared order and waits until each unit is ready before it goes on to the next.
+  - Works in the declared order; daemons that stand next to each other start at once. Waits until each is ready.
 options:
   units: {description: Units in start order., type: list, elements: dict, required: true}
   last: {description: Whether these are the units that need other hosts' units., type: bool, default: false}
@@ -112,25 +112,36 @@ class Units:
         if unmasked:
             self.systemctl("daemon-reload")
 
-    def settle(self, unit):
-        """Start, restart or reload one unit if need be, and wait until it is ready."""
+    def settle(self, units):
+        """Start, restart or reload those that need it, all at once: systemd keeps its own order; then wait for each."""
+        due = [(unit["name"], verb, unit) for unit in units if (verb := self.due(unit))]
+        for verb in ("restart", "start", "reload-or-restart"):
+            names = [name for name, wanted, _unit in due if wanted == verb]
+            if names:
+                self.module.run_command(["systemctl", "reset-failed", *names])
+                self.act(verb, names)
+        for name, verb, unit in due:
+            self.await_ready(unit)
+            self.done.append(f"{verb} {name}")
+
+    def due(self, unit):
+        """What has to be done with a unit; empty if nothing."""
         name = unit["name"]
         now = self.state_of(name)
         if now["LoadState"] != "loaded":
             self.fail(name, f"unit is {now['LoadState']}")
-        running = now["ActiveState"] in ("active", "reloading")
         if name in self.pending["restart"] or (unit.get("oneshot") and self.oneshot_due(unit, now)):
-            verb = "restart"
-        elif not running and not unit.get("oneshot"):
-            verb = "start"
-        elif name in self.pending["reload"]:
-            verb = "reload-or-restart"
-        else:
-            return
-        self.module.run_command(["systemctl", "reset-failed", name])
-        self.systemctl(verb, name)
-        self.await_ready(unit)
-        self.done.append(f"{verb} {name}")
+            return "restart"
+        if now["ActiveState"] not in ("active", "reloading") and not unit.get("oneshot"):
+            return "start"
+        return "reload-or-restart" if name in self.pending["reload"] else ""
+
+    def act(self, verb, names):
+        """One systemctl call for all; if it fails, the unit that failed is the one to name."""
+        rc, out, err = self.module.run_command(["systemctl", verb, *names])
+        if rc:
+            failed = [name for name in names if self.state_of(name)["ActiveState"] == "failed"]
+            self.fail((failed or names)[0], (err or out).strip())
 
     def oneshot_due(self, unit, now):
         """A one-shot runs when its files changed, when it failed, or when it never ran."""
@@ -196,6 +207,17 @@ class Units:
         return True
 
 
+def together(units):
+    """Neighbours in the declared order that may start at once: daemons; a one-shot prepares what comes after it."""
+    groups = []
+    for unit in units:
+        if groups and not unit.get("oneshot") and not groups[-1][-1].get("oneshot"):
+            groups[-1].append(unit)
+        else:
+            groups.append([unit])
+    return groups
+
+
 def main():
     """Entry point."""
     module = AnsibleModule(
@@ -210,9 +232,12 @@ def main():
     units = Units(module, module.params["units"], pending)
     if not module.params["last"]:
         units.arrange()
-    for unit in module.params["units"]:
-        if unit.get("state", "started") == "started" and bool(unit.get("last")) == module.params["last"]:
-            units.settle(unit)
+    now = [
+        unit for unit in module.params["units"]
+        if unit.get("state", "started") == "started" and bool(unit.get("last")) == module.params["last"]
+    ]  # fmt: skip
+    for neighbours in together(now):
+        units.settle(neighbours)
     if module.params["last"]:
         if module.params["converged"]:
             write_json(CONVERGED, {**module.params["converged"], "at": int(time.time())})
