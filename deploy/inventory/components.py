@@ -21,11 +21,14 @@ ROLE_ORDER = (
     "powerdns",
     "certificates",
     "openldap",
+    "postgresql",
     "nginx",
+    "lemonldap",
     "clamav",
     "rspamd",
     "dovecot",
     "postfix",
+    "sogo",
 )
 """The order in which roles are converged: whatever a role needs comes before it."""
 
@@ -63,6 +66,20 @@ CAPABILITIES: Mapping[str, Capability] = {
     ),
     "antivirus": Capability("mail is searched for viruses", {"clamav": ("clamav",)}, needs_here=("mail",)),
     "web": Capability("web pages, mail set-up for clients", {"nginx": ("nginx",)}, needs_here=("certificates",)),
+    "database": Capability(
+        "databases of the applications", {"postgresql": ("postgresql",)}, needs_here=("certificates",)
+    ),
+    "sso": Capability(
+        "one log-in for everything, a portal, second factors",
+        {"lemonldap": ("lemonldap",)},
+        needs_here=("web", "database", "directory"),
+    ),
+    "groupware": Capability(
+        "webmail, calendar, contacts, mobile sync",
+        {"sogo": ("sogo",)},
+        needs_here=("web", "database", "mail"),
+        needs=("sso",),
+    ),
     "acme_authority": Capability("a certificate authority for a lab", {"pebble": ("pebble",)}, lab_only=True),
 }
 

@@ -36,6 +36,8 @@ PUBLIC_NAMES: Mapping[str, tuple[str, ...]] = {
     "autodiscover": ("mail", "web"),
     "mta-sts": ("mail", "web"),
     "www": ("web",),
+    "sso": ("web", "sso"),
+    "groupware": ("web", "groupware"),
     "acme": ("acme_authority",),
 }
 """Public names and the capabilities that they need; the name stands on the host that runs the last of them."""
