@@ -29,8 +29,13 @@ from deploy.paths import CACHE, CONFIG, ROLES
 
 _COMPONENTS = {
     "dns": "powerdns", "certificates": "acme", "directory": "openldap",
-    "mail": "postfix", "antivirus": "clamav", "web": "nginx",
+    "mail": "postfix", "antivirus": "clamav", "web": "nginx", "database": "postgresql", "sso": "lemonldap",
+    "groupware": "sogo",
 }  # fmt: skip
+
+
+_NEIGHBOURS = "alone_neighbours"
+"""Of a role's own variables the one that names roles which it cannot do without on the same host."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,9 @@ def _known(role: str) -> None:
 
 def run(role: str, *, hear: Hear = lambda *_: None) -> converge.Outcome:
     """Converge the role's prepared host once."""
-    variables = {"bsw_roles": ["base", role] if role != "base" else ["base"]} | _own_variables(role)
+    own = _own_variables(role)
+    beside = {"base", role, *own.pop(_NEIGHBOURS, [])}
+    variables = {"bsw_roles": [name for name in ROLE_ORDER if name in beside]} | own
     secrets.ensure(INVENTORY)  # the bundle holds the lab's packages too, so that it is made once for all roles
     return converge.deploy(load(_inventory(role)), variables=variables, bundle_also=[load(INVENTORY)], hear=hear)
 

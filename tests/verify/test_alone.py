@@ -131,6 +131,14 @@ def test_a_role_is_converged_with_the_base_and_its_own_variables(lab: Lab) -> No
     assert lab.deployed[0][1]["variables"] == {"bsw_roles": ["base", "powerdns"], "powerdns_x": 1}
 
 
+def test_a_role_has_the_neighbours_that_its_own_test_names(lab: Lab) -> None:
+    own_tests("nginx", "")
+    (paths.ROLES / "nginx/molecule/default/vars.yml").write_text("alone_neighbours: [powerdns]\n")
+    alone.prepare("nginx")
+    alone.run("nginx")
+    assert lab.deployed[0][1]["variables"] == {"bsw_roles": ["base", "powerdns", "nginx"]}
+
+
 def test_the_base_is_converged_alone(lab: Lab) -> None:
     alone.prepare("base")
     alone.run("base")
