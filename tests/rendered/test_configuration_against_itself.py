@@ -30,11 +30,11 @@ PACKAGED_UNITS = {
     "pebble.service", "slapd.service", "nginx.service", "clamav-daemon.service", "clamav-daemon.socket",
     "clamav-freshclam.service", "clamav-freshclam-once.timer", "clamav-freshclam-once.service", "rspamd.service",
     "dovecot.service", "dovecot.socket", "postfix.service", "apt-daily.timer", "apt-daily-upgrade.timer",
-    "systemd-timesyncd.service", "systemd-resolved.service",
+    "systemd-timesyncd.service", "systemd-resolved.service", "sogo.service", "memcached.service",
 }  # fmt: skip
 PACKAGED_USERS = {
     "root", "adm", "www-data", "postfix", "openldap", "pdns", "_rspamd", "clamav", "unbound", "_chrony", "dovecot",
-    "systemd-network", "ssl-cert", "_apt",
+    "systemd-network", "ssl-cert", "_apt", "sogo",
 }  # fmt: skip
 
 

@@ -59,6 +59,9 @@ PHONING_HOME = {
     ("rspamd", "lists to maps"): "41 sections\nhttps://maps.rspamd.com\n",
     ("rspamd", "looks up"): 'nameserver [\n    "8.8.8.8:53",\n]\n',
     ("freshclam", "version"): 'DNSDatabaseInfo = "current.cvd.clamav.net"\nDatabaseMirror = "database.clamav.net"\n',
+    ("sogo", "pictures, asked"): "  SOGoGravatarEnabled = NO;\n  SOGoExternalAvatarsEnabled = YES;\n",
+    ("sogo", "names of meetings"): "  SOGoCalendarEnableJitsiLink = YES;\n",
+    ("sogo", "when a mail is read"): "  SOGoMailDisplayRemoteInlineImages = always;\n",
 }
 
 # What they say when they are quiet.
@@ -73,6 +76,11 @@ QUIET = {
     "nginx -T": "    server_name rijk.test;\n    access_log syslog:server=unix:/run/systemd/journal/dev-log bsw;\n",
     "doveconf -n": "dovecot_config_version = 2.4.1\nldap_uris = ldapi:///\n",
     "rspamadm configdump -m": "Modules enabled: spf, dkim, phishing, metadata_exporter\n",
+    "sogo.conf": (
+        "  SOGoMailDisplayRemoteInlineImages = never;\n  SOGoCalendarEnableJitsiLink = YES;\n"
+        '  SOGoCalendarJitsiBaseUrl = "https://overleg.rijk.test";\n'
+        "  SOGoGravatarEnabled = NO;\n  SOGoExternalAvatarsEnabled = NO;\n"
+    ),
     "systemctl show clamav-freshclam, clamconf": 'DatabaseCustomURL = "https://mirror.rijk.test/daily.cvd"\n',
 }
 
@@ -220,6 +228,19 @@ def test_addresses_of_what_rspamd_has_switched_off_do_not_count(tmp_path: Path) 
     said = run(check, tmp_path, rspamadm=f"cat <<'E'\n{json.dumps(configuration)}\nE")
     assert said.out == "15 sections\nhttps://maps.rspamd.com\n"
     assert judge(check, "stack", said, tmp_path).ok is False
+
+
+def test_dovecot_may_ask_the_organisations_own_portal_and_its_password_is_not_told(tmp_path: Path) -> None:
+    def said(address: str) -> Said:
+        words = (
+            f"dovecot_config_version = 2.4.1\noauth2_introspection_url = https://dovecot:geheim@{address}/introspect\n"
+        )
+        return run(the("dovecot", "events"), tmp_path, doveconf=f"printf '{words}'", hostname="echo rijk.test")
+
+    own, foreign = said("sso.rijk.test"), said("sso.rijk.test.example.com")
+    assert judge(the("dovecot", "events"), "stack", own, tmp_path).ok
+    assert judge(the("dovecot", "events"), "stack", foreign, tmp_path).ok is False
+    assert "geheim" not in own.out + foreign.out
 
 
 def test_a_broken_rspamd_is_unknown(tmp_path: Path) -> None:

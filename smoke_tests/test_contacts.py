@@ -1,0 +1,73 @@
+"""Contacts: the own ones, and the colleagues in the directory."""
+
+from __future__ import annotations
+
+import secrets
+from urllib.parse import urlparse
+
+import pytest
+
+from smoke_tests.clients import http
+from smoke_tests.clients.dav import SPACES, Dav
+from smoke_tests.people import Account, Staff
+from smoke_tests.target import Organisation
+
+
+@pytest.fixture
+def books(home: Organisation, anna: Account) -> tuple[Dav, list[str]]:
+    """Anna's address books, the directory's among them."""
+    dav = Dav(home.served("groupware"), anna.uid, anna.password)
+    return dav, dav.collections(dav.addressbook_home(), "card:addressbook")
+
+
+def find(dav: Dav, book: str, words: str) -> list[str]:
+    """The cards that a search for a name finds (RFC 6352, 8.6)."""
+    match = f'<card:text-match collation="i;unicode-casemap" match-type="contains">{words}</card:text-match>'
+    found = dav.report(
+        book, "card:addressbook-query",
+        "<d:prop><d:getetag/><card:address-data/></d:prop>"
+        f'<card:filter test="anyof"><card:prop-filter name="FN">{match}</card:prop-filter>'
+        f'<card:prop-filter name="EMAIL">{match}</card:prop-filter></card:filter>',
+    )  # fmt: skip
+    return [one.findtext("card:address-data", "", SPACES) for one in found.values()]
+
+
+@pytest.mark.requirement("MBGROUPWARE-01")
+def test_a_contact_is_kept(books: tuple[Dav, list[str]]) -> None:
+    dav, found = books
+    book = next(path for path in found if urlparse(path).path.rstrip("/").endswith("/personal"))
+    uid = secrets.token_hex(8)
+    path = f"{book.rstrip('/')}/{uid}.vcf"
+    card = "\r\n".join((
+        "BEGIN:VCARD", "VERSION:3.0", f"UID:{uid}", "N:Burger;Bea;;;", f"FN:Bea Burger {uid}",
+        "EMAIL;TYPE=work:bea@voorbeeld.example", "TEL;TYPE=work:+31 70 000 00 00", "END:VCARD", "",
+    ))  # fmt: skip
+    assert dav.ask("PUT", path, card, kind="text/vcard; charset=utf-8").status == 201
+    try:
+        seen = dav.ask("GET", path)
+        assert seen.status == 200
+        assert f"FN:Bea Burger {uid}" in seen.text
+        assert "bea@voorbeeld.example" in seen.text
+    finally:
+        assert dav.ask("DELETE", path).status in (200, 204)
+    assert dav.ask("GET", path).status == 404
+
+
+@pytest.mark.requirement("MBGROUPWARE-05")
+def test_a_colleague_is_found_in_the_directory(books: tuple[Dav, list[str]], staff: Staff) -> None:
+    dav, found = books
+    cards = [card for book in found for card in find(dav, book, staff.bram.uid)]
+    assert [card for card in cards if staff.bram.address in card]
+
+
+@pytest.mark.requirement("MBGROUPWARE-05")
+def test_a_functional_mailbox_is_found_in_the_directory(books: tuple[Dav, list[str]], staff: Staff) -> None:
+    dav, found = books
+    cards = [card for book in found for card in find(dav, book, staff.shared)]
+    assert [card for card in cards if staff.shared_address in card]
+
+
+def test_the_directory_is_not_for_strangers(home: Organisation, anna: Account) -> None:
+    response = http.ask("PROPFIND", home.served("groupware"), f"/SOGo/dav/{anna.uid}/Contacts/", headers={"Depth": "1"})
+    assert response.status == 401
+    assert anna.address not in response.text
