@@ -209,6 +209,30 @@ def test_every_service_knows_the_directory_password_that_the_directory_has(mail_
     assert not fits(password, known["postfix"])
 
 
+def test_groupware_knows_the_passwords_of_directory_database_and_portal(hosts: dict[str, Host]) -> None:
+    stack = hosts["stack"]
+    said = stack.text("/etc/sogo/sogo.conf")
+    [directory] = set(re.findall(r'bindPassword = "([^"]+)"', said))
+    assert fits(directory, accounts(stack)["sogo"])
+    [database] = set(re.findall(r"postgresql://sogo:([^@]+)@", said))
+    assert database in stack.text("/etc/postgresql/bsw-databases.json")
+    [client] = re.findall(r'SOGoOpenIdClientSecret = "([^"]+)"', said)
+    assert client in stack.text("/etc/lemonldap-ng/bsw.json")
+    [introspector] = re.findall(r"https://dovecot:([^@]+)@", stack.text("/etc/dovecot/portal.conf"))
+    assert introspector in stack.text("/etc/lemonldap-ng/bsw.json")
+    assert len({directory, database, client, introspector}) == 4
+
+
+def test_the_door_of_groupware_leads_to_where_it_listens(hosts: dict[str, Host]) -> None:
+    stack = hosts["stack"]
+    led = set(re.findall(r"proxy_pass http://127\.0\.0\.1:(\d+)", stack.text("/etc/nginx/bsw.d/groupware.conf")))
+    units = ("sogo.service.d/bsw.conf", "sogo-clients.service")
+    listens = {
+        re.findall(r"-WOPort 127\.0\.0\.1:(\d+)", stack.text(f"/etc/systemd/system/{unit}"))[0] for unit in units
+    }
+    assert led == listens
+
+
 def test_every_listening_port_is_let_in_by_the_firewall_once(hosts: dict[str, Host]) -> None:
     for host in hosts.values():
         rules = host.text("/etc/nftables.conf").split("chain output")[0]
