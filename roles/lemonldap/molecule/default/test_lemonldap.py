@@ -17,7 +17,8 @@ class Stay(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_): return None
 jar = CookieJar()
 context = ssl._create_unverified_context()
-browser = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), Stay, urllib.request.HTTPCookieProcessor(jar))
+way = urllib.request.HTTPSHandler(context=context)
+browser = urllib.request.build_opener(way, Stay, urllib.request.HTTPCookieProcessor(jar))
 def page(path, form=None, **headers):
     data = urllib.parse.urlencode(form).encode() if form is not None else None
     request = urllib.request.Request('https://sso.voorbeeld.test' + path, data, headers)
@@ -54,9 +55,8 @@ def people(host: Any) -> None:
         f"mail: {uid}@voorbeeld.test\nbswStatus: {status}\nuserPassword: {PASSWORD}\n"
         for uid, status in (("anna", "active"), ("bram", "disabled"), ("carla", "active"))
     ]
-    entries.append(
-        f"dn: cn=beheerders,ou=groups,{base}\nobjectClass: groupOfNames\ncn: beheerders\nmember: uid=carla,ou=people,{base}\n"
-    )
+    group = f"dn: cn=beheerders,ou=groups,{base}\nobjectClass: groupOfNames\ncn: beheerders\n"
+    entries.append(group + f"member: uid=carla,ou=people,{base}\n")
     given = quote("\n".join(entries))
     host.run(f"printf %s {given} | ldapadd -c -Q -Y EXTERNAL -H ldapi:///")
 
@@ -92,7 +92,7 @@ def test_a_wrong_password_and_a_disabled_person_are_refused(host: Any) -> None:
 
 
 def test_who_must_have_a_second_factor_is_led_to_its_registration(host: Any) -> None:
-    status, headers, text = browse(host, f"say(log_in('carla', {PASSWORD!r}))")
+    _, headers, text = browse(host, f"say(log_in('carla', {PASSWORD!r}))")
     assert "2fregisters" in headers.get("Location", "") + text
     assert "Hulp bij instellen" not in text
 
@@ -116,7 +116,9 @@ def test_a_converged_portal_gets_no_new_configuration(host: Any) -> None:
     before = host.check_output("ls /var/lib/lemonldap/conf")
     host.check_output("systemctl restart lemonldap-ng-fastcgi-server.service")
     assert host.check_output("ls /var/lib/lemonldap/conf") == before
-    assert "unchanged" in host.check_output("journalctl -b --no-pager -u lemonldap-ng-fastcgi-server.service | tail -20")
+    assert "unchanged" in host.check_output(
+        "journalctl -b --no-pager -u lemonldap-ng-fastcgi-server.service | tail -20"
+    )
 
 
 def test_a_new_key_logs_nobody_out(host: Any) -> None:
@@ -148,7 +150,14 @@ def test_the_key_in_the_clear_is_refused_and_a_client_must_prove_itself(host: An
 
 
 def test_nothing_manages_it_over_the_web(host: Any) -> None:
-    for path in ("/manager.html", "/sessions/global", "/adminSessions", "/config", "/notifications", "/index.psgi/sessions"):
+    for path in (
+        "/manager.html",
+        "/sessions/global",
+        "/adminSessions",
+        "/config",
+        "/notifications",
+        "/index.psgi/sessions",
+    ):
         assert browse(host, f"say(page({path!r})[0])") == 404
     assert not host.package("liblemonldap-ng-manager-perl").is_installed
 
