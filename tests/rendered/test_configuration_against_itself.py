@@ -31,10 +31,12 @@ PACKAGED_UNITS = {
     "clamav-freshclam.service", "clamav-freshclam-once.timer", "clamav-freshclam-once.service", "rspamd.service",
     "dovecot.service", "dovecot.socket", "postfix.service", "apt-daily.timer", "apt-daily-upgrade.timer",
     "systemd-timesyncd.service", "systemd-resolved.service", "sogo.service", "memcached.service",
+    "postgresql@17-main.service", "lemonldap-ng-fastcgi-server.service", "liblemonldap-ng-portal-perl.timer",
+    "liblemonldap-ng-handler-perl.timer",
 }  # fmt: skip
 PACKAGED_USERS = {
     "root", "adm", "www-data", "postfix", "openldap", "pdns", "_rspamd", "clamav", "unbound", "_chrony", "dovecot",
-    "systemd-network", "ssl-cert", "_apt", "sogo",
+    "systemd-network", "ssl-cert", "_apt", "sogo", "postgres",
 }  # fmt: skip
 
 

@@ -59,6 +59,7 @@ PHONING_HOME = {
     ("rspamd", "lists to maps"): "41 sections\nhttps://maps.rspamd.com\n",
     ("rspamd", "looks up"): 'nameserver [\n    "8.8.8.8:53",\n]\n',
     ("freshclam", "version"): 'DNSDatabaseInfo = "current.cvd.clamav.net"\nDatabaseMirror = "database.clamav.net"\n',
+    ("lemonldap", "new passwords"): "checkHIBP = 1\ncrowdsec = 0\n",
     ("sogo", "pictures, asked"): "  SOGoGravatarEnabled = NO;\n  SOGoExternalAvatarsEnabled = YES;\n",
     ("sogo", "names of meetings"): "  SOGoCalendarEnableJitsiLink = YES;\n",
     ("sogo", "when a mail is read"): "  SOGoMailDisplayRemoteInlineImages = always;\n",
@@ -76,6 +77,7 @@ QUIET = {
     "nginx -T": "    server_name rijk.test;\n    access_log syslog:server=unix:/run/systemd/journal/dev-log bsw;\n",
     "doveconf -n": "dovecot_config_version = 2.4.1\nldap_uris = ldapi:///\n",
     "rspamadm configdump -m": "Modules enabled: spf, dkim, phishing, metadata_exporter\n",
+    "lemonldap's newest configuration": "checkHIBP = 0\ncrowdsec = 0\n",
     "sogo.conf": (
         "  SOGoMailDisplayRemoteInlineImages = never;\n  SOGoCalendarEnableJitsiLink = YES;\n"
         '  SOGoCalendarJitsiBaseUrl = "https://overleg.rijk.test";\n'
