@@ -54,11 +54,16 @@ RSA = Kind("RSA private key, 2048 bits, PEM", rsa2048)
 
 
 class Secret(NamedTuple):
-    """One secret: what it is for, its kind, and the roles that need it."""
+    """One secret: what it is for, its kind, and the roles that need it.
+
+    Attributes:
+        together: needed where all of its roles are, not where one is.
+    """
 
     meaning: str
     kind: Kind
     roles: tuple[str, ...]
+    together: bool = False
 
 
 SECRETS: Mapping[str, Secret] = {
@@ -66,14 +71,20 @@ SECRETS: Mapping[str, Secret] = {
     "openldap_postfix_secret": Secret("Postfix reads the directory", PASSWORD, ("openldap", "postfix")),
     "openldap_dovecot_secret": Secret("Dovecot reads the directory", PASSWORD, ("openldap", "dovecot")),
     "openldap_people_secret": Secret("`bsw people` writes the directory", PASSWORD, ("openldap",)),
-    "openldap_lemonldap_secret": Secret("the portal reads the directory", PASSWORD, ("openldap", "lemonldap")),
-    "openldap_sogo_secret": Secret("SOGo reads the directory", PASSWORD, ("openldap", "sogo")),
-    "postgresql_lemonldap_secret": Secret("the portal's database", PASSWORD, ("postgresql", "lemonldap")),
-    "postgresql_sogo_secret": Secret("SOGo's database", PASSWORD, ("postgresql", "sogo")),
+    "openldap_lemonldap_secret": Secret(
+        "the portal reads the directory", PASSWORD, ("openldap", "lemonldap"), together=True
+    ),
+    "openldap_sogo_secret": Secret("SOGo reads the directory", PASSWORD, ("openldap", "sogo"), together=True),
+    "postgresql_lemonldap_secret": Secret(
+        "the portal's database", PASSWORD, ("postgresql", "lemonldap"), together=True
+    ),
+    "postgresql_sogo_secret": Secret("SOGo's database", PASSWORD, ("postgresql", "sogo"), together=True),
     "lemonldap_key_secret": Secret("encrypts the portal's cookies", PASSWORD, ("lemonldap",)),
     "lemonldap_signing_secret": Secret("signs the portal's first tokens", RSA, ("lemonldap",)),
-    "lemonldap_sogo_secret": Secret("SOGo as a client of the portal", PASSWORD, ("lemonldap", "sogo")),
-    "lemonldap_dovecot_secret": Secret("Dovecot asks the portal about tokens", PASSWORD, ("lemonldap", "dovecot")),
+    "lemonldap_sogo_secret": Secret("SOGo as a client of the portal", PASSWORD, ("lemonldap", "sogo"), together=True),
+    "lemonldap_dovecot_secret": Secret(
+        "Dovecot asks the portal about tokens", PASSWORD, ("lemonldap", "dovecot"), together=True
+    ),
     "powerdns_api_secret": Secret("API of PowerDNS", PASSWORD, ("powerdns",)),
     "powerdns_dnssec_secret": Secret("signs the organisation's zones", P256, ("powerdns",)),
     "rspamd_controller_secret": Secret("controller of Rspamd", PASSWORD, ("rspamd",)),
@@ -86,7 +97,8 @@ SECRETS: Mapping[str, Secret] = {
 
 def needed(organisation: Organisation) -> tuple[str, ...]:
     """Names of the secrets that an organisation needs for the roles it has."""
-    return tuple(name for name, secret in SECRETS.items() if organisation.roles.intersection(secret.roles))
+    present = [(name, secret, organisation.roles.intersection(secret.roles)) for name, secret in SECRETS.items()]
+    return tuple(name for name, secret, found in present if len(found) >= (len(secret.roles) if secret.together else 1))
 
 
 def ensure(path: Path) -> list[str]:
