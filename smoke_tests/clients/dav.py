@@ -57,13 +57,21 @@ class Dav:
         assert target.hostname == self.host
         return target.path
 
-    def home(self, service: str, prefix: str, name: str) -> str:
-        """The person's own collections, found from the well-known address and nothing else."""
-        start = self.start(service)
-        [found] = self.properties(start, "d:current-user-principal").values()
+    def principal(self, service: str) -> str:
+        """Who we are, found from the well-known address and nothing else."""
+        [found] = self.properties(self.start(service), "d:current-user-principal").values()
         principal = found.findtext("d:current-user-principal/d:href", "", SPACES)
         assert principal, "the server does not say who we are"
-        [found] = self.properties(principal, f"{prefix}:{name}").values()
+        return principal
+
+    def gateways(self) -> list[str]:
+        """Address books of the whole organisation, to search in (draft-daboo-carddav-directory-gateway)."""
+        [found] = self.properties(self.principal("carddav"), "card:directory-gateway").values()
+        return [urlparse(one.text or "").path for one in found.iterfind("card:directory-gateway/d:href", SPACES)]
+
+    def home(self, service: str, prefix: str, name: str) -> str:
+        """The person's own collections."""
+        [found] = self.properties(self.principal(service), f"{prefix}:{name}").values()
         home = found.findtext(f"{prefix}:{name}/d:href", "", SPACES)
         assert home, f"the server does not say where the {name} is"
         return urlparse(home).path
