@@ -67,9 +67,12 @@ class Portal:
         """Whether there is a session, asked of the portal."""
         return not self.page("/").asks_for_a_password
 
-    def page(self, path: str, form: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None) -> Page:
-        """One page; with a form it is sent."""
-        data = urllib.parse.urlencode(form).encode() if form is not None else None
+    def page(
+        self, path: str, form: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None,
+        body: str | None = None,
+    ) -> Page:  # fmt: skip
+        """One page; with a form, or a body of another kind, that is sent."""
+        data = urllib.parse.urlencode(form).encode() if form is not None else body.encode() if body else None
         request = urllib.request.Request(f"https://{self.host}{path}", data, dict(headers or {}))
         try:
             with self._browser.open(request, timeout=TIMEOUT) as answer:
