@@ -138,7 +138,7 @@ def test_a_killed_supervisor_is_recognised_and_replaced(up: subprocess.Completed
     lab.up([host])
     supervisor = json.loads((SSH_CONFIG.parent / "hosts.json").read_text())["killed"]["supervisor"]
     os.kill(supervisor, signal.SIGKILL)
-    assert {s.name: s.state for s in lab.status()}["killed"] == "dead"
+    until(lambda: {s.name: s.state for s in lab.status()}["killed"] == "dead", seconds=10)
     assert lab.up([host]) == ["killed"]
     assert on("killed", "hostname").strip() == "killed"
     assert lab.down(["killed"]) == ["killed"]
@@ -165,6 +165,13 @@ def test_a_deployment_killed_on_its_way_is_finished_by_the_next(stage: str) -> N
         assert alone.run("powerdns").hosts["role-powerdns"].changed == 0
     finally:
         alone.discard("powerdns")
+
+
+def until(true: Callable[[], bool], *, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def reached(process: subprocess.Popen[bytes], there: Callable[[], bool]) -> None:
