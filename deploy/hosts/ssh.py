@@ -7,18 +7,28 @@ import shlex
 from deploy.inventory import Host
 
 
-def command(host: Host, *options: str) -> list[str]:
-    """The ssh command to a host, to which a remote command may be appended.
+def login(host: Host) -> list[str]:
+    """The ssh command with what the inventory says about the connection, without the destination.
 
     Args:
-        host: whose ``ansible_host``, ``ansible_user``, ``ansible_port``, ``ansible_ssh_private_key_file`` and
-            ``ansible_ssh_common_args`` are followed.
+        host: whose ``ansible_user``, ``ansible_port``, ``ansible_ssh_private_key_file``, ``ansible_ssh_common_args``
+            and ``ansible_ssh_extra_args`` are followed.
+    """
+    line = ["ssh"]
+    for option, name in (("-l", "ansible_user"), ("-p", "ansible_port"), ("-i", "ansible_ssh_private_key_file")):
+        if host.variables.get(name):
+            line += [option, str(host.variables[name])]
+    for name in ("ansible_ssh_common_args", "ansible_ssh_extra_args"):
+        line += shlex.split(str(host.variables.get(name) or ""))
+    return line
+
+
+def command(host: Host, *options: str) -> list[str]:
+    """The ssh command to a host, to which a remote command may be appended; it never asks a question.
+
+    Args:
+        host: as for `login`.
         options: further options of ssh(1).
     """
-    variables = host.variables
-    line = ["ssh", *shlex.split(str(variables.get("ansible_ssh_common_args", ""))), "-o", "BatchMode=yes"]
-    line += ["-o", "ConnectTimeout=10", "-o", "LogLevel=ERROR", *options]
-    for option, variable in (("-p", "ansible_port"), ("-i", "ansible_ssh_private_key_file"), ("-l", "ansible_user")):
-        if variable in variables:
-            line += [option, str(variables[variable])]
+    line = [*login(host), "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "LogLevel=ERROR", *options]
     return [*line, host.ansible_host or host.ipv4]

@@ -64,9 +64,6 @@ class Acme(_Model):
     address: tuple[Address, ...] = Field(
         (), description="its addresses, where the directory's name alone is not enough for the firewall"
     )
-    ca_file: str = Field(
-        "", description="CA file that the directory's own certificate is checked with; empty: Debian's"
-    )
     root_url: str = Field("", description="labs only: where its root certificate is fetched; empty: publicly trusted")
     pin: str = Field(
         "", description="its key's digest as curl takes it, `sha256//…`, where no CA is known; the lab computes its own"

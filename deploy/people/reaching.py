@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,8 @@ import ldap3
 from ldap3.core.exceptions import LDAPException
 
 from deploy.errors import Finding, Refused
-from deploy.inventory import Host, Inventory, Organisation, secrets
+from deploy.hosts import ssh
+from deploy.inventory import Inventory, Organisation, secrets
 from deploy.paths import RUN
 from deploy.people.directory import Directory
 from deploy.people.tunnel import forward
@@ -42,7 +42,7 @@ def session(inventory: Inventory, organisation: str | None = None) -> Iterator[D
         raise Refused(Finding(of.id, "has no directory", "let one of its hosts run `directory`"))
     name, account = of.public_names["ldap"], f"cn=people,ou=services,{of.base_dn}"
     password = secrets.read(inventory)[of.id]["openldap_people_secret"]
-    with forward(ssh_command(hosts[0]), hosts[0].ansible_host or hosts[0].ipv4, f"{hosts[0].ipv4}:{_PORT}") as port:
+    with forward(ssh.login(hosts[0]), hosts[0].ansible_host or hosts[0].ipv4, f"{hosts[0].ipv4}:{_PORT}") as port:
         tls = ldap3.Tls(
             validate=ssl.CERT_REQUIRED, version=ssl.PROTOCOL_TLS_CLIENT, valid_names=[name], sni=name,
             ca_certs_file=str(authorities(inventory)),
@@ -70,18 +70,6 @@ def _organisation(inventory: Inventory, wanted: str | None) -> Organisation:
         known = ", ".join(inventory.organisations)
         raise Refused(Finding(wanted, "there is no such organisation in the inventory", f"one of: {known}"))
     return inventory.organisations[wanted]
-
-
-def ssh_command(host: Host) -> list[str]:
-    """The ssh command for a host, with what the inventory says about the connection."""
-    variables = host.variables
-    command = ["ssh"]
-    for option, name in (("-l", "ansible_user"), ("-p", "ansible_port"), ("-i", "ansible_ssh_private_key_file")):
-        if variables.get(name):
-            command += [option, str(variables[name])]
-    for name in ("ansible_ssh_common_args", "ansible_ssh_extra_args"):
-        command += shlex.split(str(variables.get(name) or ""))
-    return command
 
 
 def authorities(inventory: Inventory) -> Path:

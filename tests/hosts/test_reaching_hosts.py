@@ -39,11 +39,12 @@ def test_a_host_without_further_words_is_reached_at_its_address() -> None:
 def test_the_inventorys_own_variables_are_followed() -> None:
     variables = {
         "ansible_port": 2222, "ansible_user": "root", "ansible_ssh_private_key_file": "/keys/id",
-        "ansible_ssh_common_args": "-F '/run/lab/ssh config'",
+        "ansible_ssh_common_args": "-F '/run/lab/ssh config'", "ansible_ssh_extra_args": "-J gate.test",
     }  # fmt: skip
     line = ssh.command(host(ansible_host="een.mgmt.test", variables=variables), "-v")
     assert line == [
-        "ssh", "-F", "/run/lab/ssh config", *QUIET, "-v", "-p", "2222", "-i", "/keys/id", "-l", "root", "een.mgmt.test"
+        "ssh", "-l", "root", "-p", "2222", "-i", "/keys/id", "-F", "/run/lab/ssh config", "-J", "gate.test",
+        *QUIET, "-v", "een.mgmt.test",
     ]  # fmt: skip
 
 

@@ -55,7 +55,7 @@ def test_a_host_knows_its_organisation(told: Told) -> None:
 def test_the_platform_is_complete_with_its_defaults(told: Told) -> None:
     platform = told["stack"]["bsw_platform"]
     assert platform["management"] == ["198.18.10.1"]
-    assert platform["acme"]["ca_file"] == ""
+    assert platform["acme"]["caa"] == ""
 
 
 def test_clients_know_the_labs_authority_by_its_key(told: Told) -> None:

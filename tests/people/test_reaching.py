@@ -18,10 +18,11 @@ from ldap3.core.exceptions import LDAPSocketOpenError
 
 from deploy import people
 from deploy.errors import Refused
+from deploy.hosts import ssh
 from deploy.inventory import Inventory, load
 from deploy.paths import REPOSITORY
 from deploy.people import Directory, Group, Mailbox, Person, reaching
-from deploy.people.reaching import authorities, ssh_command
+from deploy.people.reaching import authorities
 from deploy.people.tunnel import forward
 
 # Stands in for ssh: listens where `-L` says, until it is ended.
@@ -124,7 +125,7 @@ def test_what_ssh_says_is_passed_on() -> None:
 
 def test_ssh_is_called_as_the_inventory_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     inventory = load(REPOSITORY / "inventories/lab")
-    assert ssh_command(inventory.hosts["stack"]) == ["ssh", "-l", "root", "-F", "/run/bsw/lab/ssh_config"]
+    assert ssh.login(inventory.hosts["stack"]) == ["ssh", "-l", "root", "-F", "/run/bsw/lab/ssh_config"]
     monkeypatch.setattr(reaching, "RUN", tmp_path)
     with pytest.raises(Refused, match="is not there yet"):
         authorities(inventory)
