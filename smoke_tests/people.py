@@ -27,19 +27,25 @@ _STALE = datetime.timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Account:
-    """Somebody who can log in."""
+    """Somebody who can log in.
+
+    Attributes:
+        password: for the portal.
+        app_password: for programs and telephones.
+    """
 
     uid: str
     name: str
     address: str
     aliases: tuple[str, ...]
     password: str = field(repr=False)
+    app_password: str = field(repr=False)
     organisation: Organisation = field(repr=False)
     _connections: dict[int, smtplib.SMTP] = field(default_factory=dict, repr=False, compare=False)
 
     def imap(self) -> Imap:
         """A new connection to the mailbox."""
-        return Imap(self.organisation.mail, self.uid, self.password)
+        return Imap(self.organisation.mail, self.uid, self.app_password)
 
     def send(
         self, content: EmailMessage | bytes, *recipients: str, sender: str | None = None, port: int = smtp.SUBMISSIONS,
@@ -57,7 +63,8 @@ class Account:
         """The connection to the own server; one for the whole run: servers limit how often somebody logs in."""
         connection = self._connections.get(port)
         if connection is None or not smtp.alive(connection):
-            connection = self._connections[port] = smtp.log_in(self.organisation.mail, self.uid, self.password, port)
+            connection = smtp.log_in(self.organisation.mail, self.uid, self.app_password, port)
+            self._connections[port] = connection
         return connection
 
     def hang_up(self) -> None:
@@ -96,7 +103,8 @@ class People:
         """Make somebody who can log in."""
         uid = f"{self.seat}-{uid}"
         entry = Person(uid, given_name, surname, f"{uid}@{self.organisation.domain}", aliases, groups, quota)
-        account = Account(uid, entry.name, entry.mail, aliases, new_password(), self.organisation)
+        password = new_password()
+        account = Account(uid, entry.name, entry.mail, aliases, password, password, self.organisation)
         self.add(entry, account.password)
         empty(account)
         self._stack.callback(empty, account)

@@ -46,7 +46,7 @@ def calendar_of(home: Organisation) -> Iterator[Callable[[Account], Calendar]]:
 
     def of(account: Account) -> Calendar:
         if account.uid not in opened:
-            dav = Dav(home.served("groupware"), account.uid, account.password)
+            dav = Dav(home.served("groupware"), account.uid, account.app_password)
             opened[account.uid] = (dav, dav.collections(dav.calendar_home(), "cal:calendar")[0])
         return opened[account.uid]
 
@@ -132,7 +132,7 @@ def test_programs_need_a_password(home: Organisation, anna: Account, path: str) 
 @pytest.mark.requirement("MBGROUPWARE-01")
 def test_a_telephone_finds_its_protocol(home: Organisation, anna: Account) -> None:
     path = "/Microsoft-Server-ActiveSync"
-    response = http.ask("OPTIONS", home.served("groupware"), path, login=(anna.uid, anna.password))
+    response = http.ask("OPTIONS", home.served("groupware"), path, login=(anna.uid, anna.app_password))
     assert response.status == 200
     assert "14.1" in response.headers["ms-asprotocolversions"]
     assert "FolderSync" in response.headers["ms-asprotocolcommands"]

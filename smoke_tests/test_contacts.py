@@ -16,7 +16,7 @@ from smoke_tests.target import Organisation
 @pytest.fixture
 def books(home: Organisation, anna: Account) -> tuple[Dav, list[str]]:
     """Anna's address books, and those of the organisation, which her server names (directory-gateway)."""
-    dav = Dav(home.served("groupware"), anna.uid, anna.password)
+    dav = Dav(home.served("groupware"), anna.uid, anna.app_password)
     own = dav.addressbook_home()
     return dav, [*dav.collections(own, "card:addressbook"), *dav.gateways()]
 

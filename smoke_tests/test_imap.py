@@ -97,7 +97,7 @@ def test_nobody_reads_with_a_wrong_password(wrong_passwords: WrongPasswords) -> 
 
 
 def test_the_address_is_as_good_as_the_name_to_log_in(home: Organisation, bram: Account) -> None:
-    mailbox = Imap(home.mail, bram.address, bram.password)
+    mailbox = Imap(home.mail, bram.address, bram.app_password)
     mailbox.select()
     mailbox.close()
 

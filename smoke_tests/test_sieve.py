@@ -24,7 +24,7 @@ if header :contains "subject" "Nieuwsbrief" { fileinto :create "Nieuws"; }
 
 @pytest.fixture
 def filters(clara: Account) -> Iterator[sieve.ManageSieve]:
-    with contextlib.closing(sieve.log_in(clara.organisation.mail, clara.uid, clara.password)) as connection:
+    with contextlib.closing(sieve.log_in(clara.organisation.mail, clara.uid, clara.app_password)) as connection:
         yield connection
         connection.remove("rooktest")
 
