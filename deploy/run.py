@@ -11,7 +11,7 @@ from deploy.converge.packages import Hear
 from deploy.errors import Refused
 from deploy.inventory import Inventory, load, secrets
 from deploy.lab import plan, trust
-from deploy.sovereignty import audit, flows
+from deploy.sovereignty import audit, flows, memory
 
 
 def up(path: Path, *, hear: Hear = lambda *_: None) -> dict[str, Any]:
@@ -47,11 +47,12 @@ def up(path: Path, *, hear: Hear = lambda *_: None) -> dict[str, Any]:
 def smoke(
     inventory: Inventory, *, keyword: str | None = None, timings: list[tuple[str, float]] | None = None
 ) -> dict[str, Any]:
-    """Run the smoke suite, then the audit, and write the report of both."""
+    """See what the idle hosts hold in memory, run the smoke suite, then the audit, and write the report of all."""
     _trust(inventory)
     return report.smoke(
-        inventory, keyword=keyword, flows=flows(inventory), audit=lambda: audit(inventory), timings=timings or ()
-    )
+        inventory, keyword=keyword, flows=flows(inventory), audit=lambda: audit(inventory),
+        memory=lambda: memory(inventory), timings=timings or (),
+    )  # fmt: skip
 
 
 def _trust(inventory: Inventory) -> None:

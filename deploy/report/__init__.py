@@ -4,10 +4,10 @@
 """
 
 from deploy.report.page import smoke_result, write
-from deploy.report.results import Flow, Observation, Requirement, Result, Run, requirements, verdicts
+from deploy.report.results import Flow, Memory, Observation, Requirement, Result, Run, requirements, verdicts
 from deploy.report.run import REPORTS, smoke
 
 __all__ = [
-    "REPORTS", "Flow", "Observation", "Requirement", "Result", "Run", "requirements", "smoke", "smoke_result",
-    "verdicts", "write",
+    "REPORTS", "Flow", "Memory", "Observation", "Requirement", "Result", "Run", "requirements", "smoke",
+    "smoke_result", "verdicts", "write",
 ]  # fmt: skip

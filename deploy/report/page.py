@@ -62,6 +62,7 @@ def render(run: Run) -> str:
     failures = [result for result in run.results if result.outcome == "failed"]
     sections = [("failures", "What failed")] * bool(failures) + [("requirements", "What is proven")]
     sections += [("flows", "Hosts and flows")] * bool(run.hosts) + [("audit", "What the audit saw")] * bool(run.audit)
+    sections += [("memory", "Idle memory")] * bool(run.memory)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined
     )

@@ -106,6 +106,26 @@ class Flow:
 
 
 @dataclass(frozen=True)
+class Memory:
+    """What a host's services hold in memory while nobody uses them.
+
+    Attributes:
+        units: (systemd unit, MiB), the largest first: proportional set size of its processes, so that what several
+            share counts once.
+        trouble: why it is not known.
+    """
+
+    host: str
+    units: tuple[tuple[str, float], ...]
+    trouble: str = ""
+
+    @property
+    def total(self) -> float:
+        """All units, in MiB."""
+        return sum(size for _, size in self.units)
+
+
+@dataclass(frozen=True)
 class Run:
     """One run of the smoke suite with all that a report says about it.
 
@@ -115,6 +135,7 @@ class Run:
         seconds: wall clock of the suite.
         commit: of the toolkit.
         hosts: name -> addresses.
+        memory: of each host, before the first test.
         timings: what else took time, in its order: (what, seconds).
         complete: False when the run was broken off.
     """
@@ -129,6 +150,7 @@ class Run:
     hosts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     flows: tuple[Flow, ...] = ()
     audit: tuple[Observation, ...] = ()
+    memory: tuple[Memory, ...] = ()
     timings: tuple[tuple[str, float], ...] = ()
     complete: bool = True
 
@@ -139,6 +161,7 @@ class Run:
     def as_json(self) -> str:
         """Everything, and the verdicts."""
         document: dict[str, Any] = asdict(self) | {"requirements": verdicts(self.results, self.audit)}
+        document["memory"] = [asdict(held) | {"total": held.total} for held in self.memory]
         return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 

@@ -20,7 +20,7 @@ from deploy.inventory import Inventory
 from deploy.paths import REPOSITORY, RUN
 from deploy.report.evidence import RESULTS
 from deploy.report.page import smoke_result, write
-from deploy.report.results import Flow, Observation, Result, Run
+from deploy.report.results import Flow, Memory, Observation, Result, Run
 
 REPORTS = REPOSITORY / "reports"
 SUITE = "smoke_tests"
@@ -33,6 +33,7 @@ def smoke(
     keyword: str | None = None,
     flows: Sequence[Flow] = (),
     audit: Callable[[], Sequence[Observation]] | None = None,
+    memory: Callable[[], Sequence[Memory]] | None = None,
     timings: Sequence[tuple[str, float]] = (),
     reports: Path = REPORTS,
     suite: str = SUITE,
@@ -44,6 +45,7 @@ def smoke(
         keyword: only the tests that match, as pytest's `-k`.
         flows: what the roles declare, for the picture.
         audit: looks at the hosts once the suite is done; what it sees counts for the verdicts.
+        memory: looks at the hosts before the first test, while nobody uses them.
         timings: what took time before it: (what, seconds).
         reports: where reports are kept; the newest one is also `<reports>/<inventory>/latest`.
         suite: the directory with the tests.
@@ -59,6 +61,7 @@ def smoke(
         directory = reports / inventory.name / started.strftime("%Y-%m-%dT%H%M%S")
         directory.mkdir(parents=True)
         (directory / "target.json").write_text(json.dumps(target(inventory), indent=1), encoding="utf-8")
+        held = tuple(memory()) if memory else ()
         code = _pytest(inventory, directory, keyword, suite)
     try:
         found = json.loads((directory / RESULTS).read_text(encoding="utf-8"))
@@ -73,7 +76,7 @@ def smoke(
         started=started.isoformat(), seconds=found["seconds"], commit=commit(), complete=found["complete"],
         results=tuple(_result(fields) for fields in found["results"]),
         hosts={host.name: host.addresses for host in inventory.hosts.values()},
-        flows=tuple(flows), audit=tuple(audit()) if audit else (), timings=tuple(timings),
+        flows=tuple(flows), audit=tuple(audit()) if audit else (), memory=held, timings=tuple(timings),
     )  # fmt: skip
     page = write(directory, run)
     _point(directory.parent / "latest", directory.name)

@@ -20,6 +20,12 @@ _PROGRAM = Path(__file__).with_name("inside.py")
 _SECONDS = 600
 """Patience with a whole host."""
 
+_SOMETHING_ELSE = "answered something else than was asked: does its login shell print anything?"
+
+
+class NoAnswer(Exception):  # noqa: N818  (a host's silence is no error of ours)
+    """A host did not answer; why, in one line."""
+
 
 @dataclass(frozen=True)
 class Question:
@@ -87,28 +93,45 @@ def ask(questions: Iterable[tuple[Host, Question]]) -> dict[str, Answer | str]:
         return {host.name: answer for (host, _), answer in zip(asked, answers, strict=True)}
 
 
-def _ask(host: Host, question: Question) -> Answer | str:
-    given = json.dumps({"rules": question.rules, "commands": question.commands})
+def run_there(host: Host, program: Path, question: object = None) -> dict[str, Any]:
+    """Run a program of Python's standard library on a host.
+
+    Args:
+        program: prints a mapping as JSON.
+        question: what it reads as JSON from its standard input.
+
+    Raises:
+        NoAnswer: why there is none, in one line.
+    """
     try:
         done = subprocess.run(
-            [*ssh.command(host), _remote_command()],
-            input=given, capture_output=True, text=True, timeout=_SECONDS, check=False,
+            [*ssh.command(host), _remote_command(program)],
+            input=json.dumps(question), capture_output=True, text=True, timeout=_SECONDS, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        return f"no answer after {_SECONDS} s"
+        raise NoAnswer(f"no answer after {_SECONDS} s") from None
     if done.returncode:
-        return Said(done.returncode, done.stdout, done.stderr).complaint
+        raise NoAnswer(Said(done.returncode, done.stdout, done.stderr).complaint)
     try:
-        return _answer(json.loads(done.stdout))
-    except (ValueError, TypeError, KeyError):
-        return "answered something else than was asked: does its login shell print anything?"
+        return dict(json.loads(done.stdout))
+    except (ValueError, TypeError):
+        raise NoAnswer(_SOMETHING_ELSE) from None
 
 
-def _remote_command() -> str:
+def _ask(host: Host, question: Question) -> Answer | str:
+    try:
+        return _answer(run_there(host, _PROGRAM, {"rules": question.rules, "commands": question.commands}))
+    except NoAnswer as why:
+        return str(why)
+    except (TypeError, KeyError):
+        return _SOMETHING_ELSE
+
+
+def _remote_command(program: Path) -> str:
     """The program travels on the command line: it is public; the question goes to its standard input."""
-    packed = base64.b64encode(zlib.compress(_PROGRAM.read_bytes(), 9)).decode()
-    program = f"import base64,zlib;exec(zlib.decompress(base64.b64decode('{packed}')))"
-    return f"python3 -c {shlex.quote(program)}"
+    packed = base64.b64encode(zlib.compress(program.read_bytes(), 9)).decode()
+    unpacking = f"import base64,zlib;exec(zlib.decompress(base64.b64decode('{packed}')))"
+    return f"python3 -c {shlex.quote(unpacking)}"
 
 
 def _answer(fields: Mapping[str, Any]) -> Answer:

@@ -39,6 +39,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     monkeypatch.setattr(people, "import_file", step("people", Imported(("jan",), (), (), Path("passwords.csv"))))
     monkeypatch.setattr(run, "flows", step("flows", ["flow"]))
     monkeypatch.setattr(run, "audit", step("audit", ["observation"]))
+    monkeypatch.setattr(run, "memory", step("memory", ["held"]))
     monkeypatch.setattr(report, "smoke", step("smoke", RESULT))
     return taken
 
@@ -77,6 +78,7 @@ def test_the_report_is_told_how_long_each_step_took(inventory: Path, steps: list
     assert dict(options["timings"])["deployment: install"] == 3.0
     assert options["flows"] == ["flow"]
     assert options["audit"]() == ["observation"]
+    assert options["memory"]() == ["held"]
 
 
 def test_a_lab_that_is_up_already_is_said_so(

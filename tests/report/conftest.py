@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deploy.report import Flow, Observation, Result, Run
+from deploy.report import Flow, Memory, Observation, Result, Run
 
 
 @pytest.fixture
@@ -28,6 +28,10 @@ def run() -> Run:
         audit=(
             Observation("SOV-RESIDENCE", "stack", "in NL", None, "registry"),
             Observation("SOV-EGRESS", "stack", "no undeclared flow", True, "nft counters"),
+        ),
+        memory=(
+            Memory("stack", (("rspamd.service", 280.25), ("init.scope", 4.5))),
+            Memory("reserve", (), "No route to host"),
         ),
         timings=(("install", 31.0), ("configure", 4.2)),
     )  # fmt: skip

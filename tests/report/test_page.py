@@ -101,9 +101,20 @@ def test_what_was_found_stands_on_the_page(run: Run) -> None:
         assert requirement.id in text
 
 
+def test_what_idle_hosts_hold_stands_there_the_largest_first(run: Run) -> None:
+    text = " ".join(" ".join(Page(render(run)).text).split())
+    assert "stack: 285 MiB in 2 units" in text
+    assert "rspamd.service 280.2 init.scope 4.5 Total 284.8" in text
+    assert "reserve: not known: No route to host" in text
+    assert "on other hosts of the lab too" in text
+    assert "of the lab" not in render(replace(run, environment="production"))
+
+
 def test_a_run_without_hosts_or_audit_has_a_page_too(run: Run) -> None:
-    text = render(replace(run, hosts={}, flows=(), audit=(), timings=(), results=run.results[:1], complete=False))
+    bare = replace(run, hosts={}, flows=(), audit=(), memory=(), timings=(), results=run.results[:1], complete=False)
+    text = render(bare)
     assert "<svg" not in text
+    assert "Idle memory" not in text
     assert "What the audit saw" not in text
     assert "broken off" in text
 
@@ -158,6 +169,7 @@ def test_the_page_and_the_data_say_the_same(run: Run, tmp_path: Path) -> None:
     assert (result["passed"], result["failed"], result["skipped"], result["seconds"]) == (2, 1, 1, 41.7)
     assert result["requirements"] == data["requirements"]
     assert Path(result["report"]).read_text() == render(run)
+    assert data["memory"][0]["total"] == 284.75
     assert data["results"][1]["message"] == "<b>nothing</b> was found"
 
 

@@ -16,7 +16,7 @@ import pytest
 from deploy.errors import Refused
 from deploy.inventory import Inventory, load
 from deploy.paths import REPOSITORY
-from deploy.report import Observation, evidence, run, smoke
+from deploy.report import Memory, Observation, evidence, run, smoke
 
 CONFTEST = """
     def pytest_addoption(parser):
@@ -110,6 +110,16 @@ def test_the_audit_looks_when_the_suite_is_done(inventory: Inventory, tmp_path: 
 
     result = smoke(inventory, suite=suite(tmp_path), reports=tmp_path / "reports", keyword="folder", audit=audit)
     assert result["requirements"]["SOV-EGRESS"] == "failed"
+
+
+def test_memory_is_looked_at_before_the_first_test(inventory: Inventory, tmp_path: Path) -> None:
+    def memory() -> list[Memory]:
+        assert not list((tmp_path / "reports").rglob("results.json"))
+        return [Memory("stack", (("slapd.service", 9.0),))]
+
+    result = smoke(inventory, suite=suite(tmp_path), reports=tmp_path / "reports", keyword="folder", memory=memory)
+    [held] = json.loads(Path(result["report"]).with_name("report.json").read_text())["memory"]
+    assert held == {"host": "stack", "units": [["slapd.service", 9.0]], "trouble": "", "total": 9.0}
 
 
 def test_a_file_that_cannot_be_read_fails(inventory: Inventory, tmp_path: Path) -> None:
