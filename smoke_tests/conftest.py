@@ -20,7 +20,9 @@ import pytest
 
 from deploy.inventory import Inventory, load
 from deploy.people import Directory, new_password, session
+from deploy.report.evidence import Evidence
 from smoke_tests.clients import sieve, smtp
+from smoke_tests.clients.browser import Chromium, Visitor, authority_of
 from smoke_tests.clients.imap import Imap, ImapError
 from smoke_tests.people import Account, MailboxOf, People, Staff, clear, take_seat
 from smoke_tests.target import Organisation, Target
@@ -175,6 +177,32 @@ def wrong_passwords(staff: Staff, home: Organisation) -> WrongPasswords:
 
     with ThreadPoolExecutor(len(ways)) as pool:
         return dict(zip(ways, pool.map(refusal, ways), strict=True))
+
+
+@pytest.fixture(scope="session")
+def chromium(target: Target, home: Organisation) -> Iterator[Chromium]:
+    """The browser of this run; in a lab it trusts the lab's authority, too."""
+    sso = home.served("sso")
+    with Chromium.started(home, authority_of(sso) if target.environment == "lab" else b"") as browser:
+        yield browser
+
+
+@pytest.fixture
+def visitor(chromium: Chromium, request: pytest.FixtureRequest, evidence: Evidence) -> Iterator[Callable[[], Visitor]]:
+    """A new person at a desk with each call. What they saw when a test failed is kept."""
+    came: list[Visitor] = []
+    failed = request.session.testsfailed
+
+    def one() -> Visitor:
+        came.append(chromium.visitor())
+        return came[-1]
+
+    yield one
+    for number, visitor in enumerate(came, 1):
+        if request.session.testsfailed > failed:
+            evidence.keep(f"failure {number}.png", visitor.page.screenshot())
+            evidence.keep(f"failure {number}.txt", "\n".join([visitor.page.url.partition("?")[0], *visitor.errors]))
+        visitor.context.close()
 
 
 @pytest.fixture
