@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,13 @@ _RENDER = Path(__file__).with_name("render.yml")
 
 @dataclass(frozen=True)
 class Declared:
-    """One host's declaration; flows and listens carry the ``role`` that declares them."""
+    """One host's declaration; flows, listens and deviations carry the ``role`` that declares them."""
 
     packages: list[str]
     units: list[dict[str, Any]]
     flows: list[dict[str, Any]]
     listens: list[dict[str, Any]]
+    deviations: list[dict[str, Any]] = field(default_factory=list)
 
     def ports(self) -> list[int]:
         """TCP ports that the host will listen on."""

@@ -77,6 +77,7 @@ class Observation:
         what: what was seen.
         ok: None where it cannot be known; unknown is never ok.
         evidence: how it is known.
+        reason: why it may be so although a standard asks for something else.
     """
 
     requirement: str
@@ -84,6 +85,7 @@ class Observation:
     what: str
     ok: bool | None
     evidence: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Any
 from deploy.converge.declared import Declared, declared, render
 from deploy.inventory import Host, Inventory
 from deploy.report.results import Flow, Observation
-from deploy.sovereignty import listening, phone_home, refused
+from deploy.sovereignty import deviations, listening, phone_home, refused
 from deploy.sovereignty.asking import Answer, Question, ask
 from deploy.sovereignty.refused import Attempt
 from deploy.sovereignty.ruleset import Ruleset, differences
@@ -91,6 +91,8 @@ class Look:
     def question(self) -> Question:
         """What to ask the host; a command that several checks read is run once."""
         commands = dict.fromkeys(check.command for check in self.checks)
+        if deviations.ROLE in self.host.roles:
+            commands[deviations.COMMAND] = None
         return Question((self.tree / "etc/nftables.conf").read_text(encoding="utf-8"), tuple(commands))
 
     def observations(self, answer: Answer | str) -> Iterator[Observation]:
@@ -102,6 +104,9 @@ class Look:
         yield from self._firewall(answer)
         for check in self.checks:
             yield phone_home.judge(check, self.host.name, answer.commands[check.command], self.tree)
+        if deviations.COMMAND in answer.commands:
+            said = answer.commands[deviations.COMMAND]
+            yield from deviations.judge(self.host.name, said, self.declaration.deviations)
         yield from self._sockets(answer)
         yield self._deployment(answer)
 

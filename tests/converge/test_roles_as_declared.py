@@ -312,6 +312,7 @@ def test_rendering_writes_every_file_and_all_that_is_declared_without_asking_a_h
         app_units: [{name: app.service}]
         app_flows: [{user: app, to: [any], protocol: tcp, port: 25, reason: mail}]
         app_listens: [{protocol: tcp, port: "{{ app_port }}", from: [any], reason: mail}]
+        app_deviations: [{client: web, reasons: {nonce: it sends none}}]
         """,
     )
     to = tmp_path / "rendered"
@@ -323,6 +324,7 @@ def test_rendering_writes_every_file_and_all_that_is_declared_without_asking_a_h
         "units": [{"name": "app.service", "role": "app"}],
         "flows": [{"user": "app", "to": ["any"], "protocol": "tcp", "port": 25, "reason": "mail", "role": "app"}],
         "listens": [{"protocol": "tcp", "port": 2525, "from": ["any"], "reason": "mail", "role": "app"}],
+        "deviations": [{"client": "web", "reasons": {"nonce": "it sends none"}, "role": "app"}],
     }
     (entry,) = json.loads((to / "entries.json").read_text())
     assert (entry["path"], entry["owner"]) == ("/etc/app.conf", "root")

@@ -28,6 +28,7 @@ def run() -> Run:
         audit=(
             Observation("SOV-RESIDENCE", "stack", "in NL", None, "registry"),
             Observation("SOV-EGRESS", "stack", "no undeclared flow", True, "nft counters"),
+            Observation("SOV-OPEN", "stack", "client web need not use PKCE", True, "portal", "it sends no proof key"),
         ),
         memory=(
             Memory("stack", (("rspamd.service", 280.25), ("init.scope", 4.5))),

@@ -124,7 +124,13 @@ def test_what_is_as_declared_does_not_hide_what_is_not(run: Run) -> None:
     assert "What is not as declared, or cannot be known." in text
     fine = render(replace(run, audit=tuple(replace(seen, ok=True) for seen in run.audit)))
     assert "What is not as declared, or cannot be known." not in fine
-    assert "All 2 observations are as declared." in fine
+    assert "All 3 observations are as declared." in fine
+
+
+def test_deviations_stand_there_with_their_reasons(run: Run) -> None:
+    text = render(run)
+    assert "<td>client web need not use PKCE</td><td>it sends no proof key</td>" in text
+    assert "Deviations" not in render(replace(run, audit=run.audit[:2]))
 
 
 def test_a_verdict_needs_a_test_that_passed_and_none_that_failed(run: Run) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from deploy.inventory import Host, Inventory
 from deploy.report.results import Flow, Observation
-from deploy.sovereignty import Attempt, audit, flows, phone_home, view
+from deploy.sovereignty import Attempt, audit, deviations, flows, phone_home, view
 from deploy.sovereignty.asking import Answer, Question, Said
 from tests.sovereignty import world
 from tests.sovereignty.listing import ACCEPT, NOBODY_TO_4444, Firewall, counter
@@ -178,6 +178,15 @@ def test_programs_are_asked_what_they_send_and_each_command_once(
     found = audit(world.inventory(world.host("stack")))
     assert asked[0][1].commands == ("sshd -T",)
     assert wrong(found) == [("SOV-EGRESS", "sshd may send names to the world", False)]
+
+
+def test_the_portal_is_asked_what_it_demands_of_its_clients(looking: Audit, asked: list[tuple[Host, Question]]) -> None:
+    def without_demands(answer: Answer) -> Answer:
+        return replace(answer, commands={deviations.COMMAND: Said(0, '{"web": ["nonce"]}', "")})
+
+    found = looking(without_demands, world.host("stack", "base", "lemonldap"))
+    assert asked[0][1].commands == (deviations.COMMAND,)
+    assert wrong(found) == [("SOV-OPEN", "OIDC NL GOV: client web need not use nonce", False)]
 
 
 def test_declared_flows_say_who_may_begin_what_and_why(monkeypatch: pytest.MonkeyPatch) -> None:

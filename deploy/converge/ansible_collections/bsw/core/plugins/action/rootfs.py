@@ -244,7 +244,7 @@ class ActionModule(ActionBase):
         (to / "entries.json").write_text(json.dumps(entries, indent=1, default=str))
         declared: dict[str, t.Any] = {
             what: [dict(item) | {"role": role.name} for role in roles for item in self._list(role, what)]
-            for what in ("units", "flows", "listens")
+            for what in ("units", "flows", "listens", "deviations")
         }
         declared["packages"] = sorted({package for role in roles for package in self._list(role, "packages")})
         (to / "declared.json").write_text(json.dumps(declared, indent=1, default=str))
