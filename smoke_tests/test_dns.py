@@ -8,7 +8,7 @@ import ssl
 
 import pytest
 
-from smoke_tests.clients import smtp
+from smoke_tests.clients import http, smtp
 from smoke_tests.clients.dns import Answer, ask
 from smoke_tests.clients.tls import context, served, spki_sha256
 from smoke_tests.target import Organisation
@@ -119,3 +119,18 @@ def test_clients_find_the_servers(home: Organisation) -> None:
         assert ask(f"{service}._tcp.{home.domain}", "SRV").texts == (f"0 1 {port} {home.mail}.",)
     assert ask(f"_imap._tcp.{home.domain}", "SRV").texts == ("0 0 0 .",), "unencrypted: not there, and it is said"
     assert context().check_hostname
+
+
+@pytest.mark.requirement("MBGROUPWARE-01")
+@pytest.mark.parametrize("service", ["caldav", "carddav"])
+def test_programs_find_calendars_and_contacts_from_the_domain_alone(home: Organisation, service: str) -> None:
+    host = home.served("groupware")
+    encrypted = ask(f"_{service}s._tcp.{home.domain}", "SRV")
+    assert encrypted.verified
+    assert encrypted.texts == (f"0 1 443 {host}.",)
+    assert ask(f"_{service}._tcp.{home.domain}", "SRV").texts == ("0 0 0 .",), "unencrypted: not there, and it is said"
+    path = one_text(f"_{service}s._tcp.{home.domain}", "path=").removeprefix("path=")
+    assert http.ask("PROPFIND", host, path).status == 401, "who has the name and the path still has to log in"
+    well_known = http.ask("GET", host, f"/.well-known/{service}")
+    assert well_known.status == 301
+    assert well_known.headers["location"].removeprefix(f"https://{host}") == path, "the other way leads there too"

@@ -19,6 +19,9 @@ SERVICES = {"_imaps": 993, "_submissions": 465, "_submission": 587, "_sieve": 41
 NOT_SERVED = ("_imap", "_pop3", "_pop3s")
 """Services that clients look up and that are not there: a target of ``.`` says so (RFC 2782)."""
 
+DAV_PATH = "/SOGo/dav/"
+"""Where calendars and contacts begin on the groupware's server (RFC 6764, 4)."""
+
 DKIM_SELECTOR = ("rspamd_dkim_selector", "s1")
 """The option that names the selector, and its default."""
 
@@ -33,6 +36,7 @@ def records(organisation: Organisation, secrets: Mapping[str, str], acme: Acme |
     """
     yield from _addresses(organisation)
     yield from _mail(organisation, secrets) if organisation.running("mail") else _no_mail(organisation)
+    yield from _groupware(organisation)
     yield from _senders(organisation)
     yield from _authority(organisation, acme)
     if "certificates_key_secret" in secrets:
@@ -76,6 +80,16 @@ def _mail(organisation: Organisation, secrets: Mapping[str, str]) -> Iterator[Re
         yield Record(f"{service}._tcp.{domain}", "SRV", "0 0 0 .")
     if autodiscover := organisation.public_names.get("autodiscover"):
         yield Record(f"_autodiscover._tcp.{domain}", "SRV", f"0 1 443 {autodiscover}.")
+
+
+def _groupware(organisation: Organisation) -> Iterator[Record]:
+    """Where programs find calendars and contacts from an address alone, and that it is encrypted only (RFC 6764, 3)."""
+    if name := organisation.public_names.get("groupware"):
+        for service in ("caldav", "carddav"):
+            encrypted = f"_{service}s._tcp.{organisation.domain}."
+            yield Record(encrypted, "SRV", f"0 1 443 {name}.")
+            yield _txt(encrypted, f"path={DAV_PATH}")
+            yield Record(f"_{service}._tcp.{organisation.domain}.", "SRV", "0 0 0 .")
 
 
 def _no_mail(organisation: Organisation) -> Iterator[Record]:

@@ -209,10 +209,23 @@ def test_others_report_on_tls(rijk: Zone) -> None:
         ("_imap", "0 0 0 ."),
         ("_pop3", "0 0 0 ."),
         ("_pop3s", "0 0 0 ."),
+        ("_caldavs", "0 1 443 groupware.rijk.test."),
+        ("_carddavs", "0 1 443 groupware.rijk.test."),
+        ("_caldav", "0 0 0 ."),
+        ("_carddav", "0 0 0 ."),
     ],
 )
 def test_clients_find_encrypted_services_and_no_others(rijk: Zone, service: str, wanted: str) -> None:
     assert data(rijk, f"{service}._tcp", "SRV") == [wanted]
+
+
+@pytest.mark.parametrize("service", ["_caldavs", "_carddavs"])
+def test_clients_find_where_calendars_and_contacts_begin(rijk: Zone, service: str) -> None:
+    assert data(rijk, f"{service}._tcp", "TXT") == ['"path=/SOGo/dav/"']
+
+
+def test_a_domain_without_groupware_offers_no_calendars(declared: Declared) -> None:
+    assert not [record for record in declared.zones["partner.test."].records if "dav" in record.name]
 
 
 def test_a_domain_without_mail_says_so(declared: Declared) -> None:
