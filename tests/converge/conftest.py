@@ -14,7 +14,15 @@ from ansible import constants
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 
-from tests.converge.engine import plugin
+from tests.converge.engine import plugin, record
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the engine remembers things while a test runs."""
+    monkeypatch.setattr(record, "PENDING", str(tmp_path / "state/pending.json"))
+    monkeypatch.setattr(record, "CONVERGED", str(tmp_path / "state/converged.json"))
+    return tmp_path / "state"
 
 
 class Roles:

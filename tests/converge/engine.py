@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import itertools
+import sys
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any, NoReturn
@@ -12,6 +14,9 @@ from deploy.paths import COLLECTIONS
 
 PLUGINS = COLLECTIONS / "ansible_collections" / "bsw" / "core" / "plugins"
 _numbers = itertools.count()
+
+sys.path.append(str(COLLECTIONS))
+record: Any = importlib.import_module("ansible_collections.bsw.core.plugins.module_utils.record")
 
 Answer = tuple[int, str, str]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import grp
 import hashlib
-import json
 import os
 import pwd
 import stat
@@ -16,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.converge.engine import Answer, FakeModule, plugin, result_of
+from tests.converge.engine import Answer, FakeModule, plugin, record, result_of
 
 OWNER = pwd.getpwuid(os.geteuid()).pw_name
 GROUP = grp.getgrgid(os.getegid()).gr_name
@@ -26,14 +25,8 @@ Entry = dict[str, Any]
 
 
 @pytest.fixture
-def rootfs(tmp_path: Path) -> ModuleType:
-    module = plugin("modules", "rootfs")
-    module.__dict__.update(
-        STATE=str(tmp_path / "state"),
-        PENDING=str(tmp_path / "state/pending.json"),
-        CONVERGED=str(tmp_path / "state/converged.json"),
-    )
-    return module
+def rootfs() -> ModuleType:
+    return plugin("modules", "rootfs")
 
 
 @pytest.fixture
@@ -153,7 +146,7 @@ def compare(rootfs: ModuleType, **more: Any) -> dict[str, Any]:
 
 
 def test_a_host_on_which_nothing_differs_is_unchanged(rootfs: ModuleType, host: Path) -> None:
-    rootfs.write_json(rootfs.CONVERGED, {"declared": "digest"})
+    record.ended({"declared": "digest"})
     found = compare(rootfs, entries=[file(write(host / "app.conf"))])
     assert found == {
         "changed": False, "files": {}, "before": {}, "missing": [], "unsettled": {}, "unfinished": False
@@ -170,21 +163,21 @@ def test_comparing_leaves_everything_as_it_is(rootfs: ModuleType, host: Path, tm
 
 
 def test_a_run_that_died_is_seen_by_its_pending_file(rootfs: ModuleType) -> None:
-    rootfs.write_json(rootfs.CONVERGED, {"declared": "digest"})
-    rootfs.write_json(rootfs.PENDING, {})
+    record.ended({"declared": "digest"})
+    record.remember()
     found = compare(rootfs)
     assert found["changed"]
     assert found["unfinished"]
 
 
 def test_a_host_that_converged_on_something_else_is_unfinished(rootfs: ModuleType) -> None:
-    rootfs.write_json(rootfs.CONVERGED, {"declared": "an older digest"})
+    record.ended({"declared": "an older digest"})
     assert compare(rootfs)["unfinished"]
 
 
 def test_after_a_torn_record_the_host_is_looked_at_as_if_it_were_new(rootfs: ModuleType) -> None:
-    rootfs.write_json(rootfs.CONVERGED, {"declared": "digest"})
-    Path(rootfs.CONVERGED).write_text('{"declared": "dig')
+    record.ended({"declared": "digest"})
+    Path(record.CONVERGED).write_text('{"declared": "dig')
     assert compare(rootfs)["unfinished"]
 
 
@@ -279,20 +272,7 @@ def test_the_units_to_notify_are_written_down_before_the_first_file_moves(
     with pytest.raises(Killed):
         apply(rootfs, [file(path, restart=["app.service"], reload=["web.service"])], {str(path): "declared\n"})
     assert path.read_text() == "old\n"
-    pending = json.loads(Path(rootfs.PENDING).read_text())
-    assert pending == {"restart": ["app.service"], "reload": ["web.service"], "files": [str(path)]}
-
-
-def test_notifications_of_a_run_that_died_are_kept_beside_the_new_ones(rootfs: ModuleType, host: Path) -> None:
-    rootfs.remember([file(host / "a", restart=["a.service"])])
-    rootfs.remember([file(host / "b", restart=["b.service", "a.service"])])
-    assert rootfs.read_json(rootfs.PENDING, None)["restart"] == ["a.service", "b.service"]
-
-
-def test_what_the_engine_remembers_is_for_root_alone(rootfs: ModuleType) -> None:
-    rootfs.write_json(rootfs.PENDING, {})
-    assert stat.S_IMODE(Path(rootfs.PENDING).stat().st_mode) == 0o600
-    assert [p.name for p in Path(rootfs.STATE).iterdir()] == ["pending.json"]
+    assert record.pending() == {"restart": ["app.service"], "reload": ["web.service"], "files": [str(path)]}
 
 
 def test_a_directory_in_the_way_is_an_error_with_its_path_and_no_leftovers(rootfs: ModuleType, host: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.converge.engine import Answer, FakeModule, plugin, result_of
+from tests.converge.engine import Answer, FakeModule, plugin, record, result_of
 
 RUNNING = {
     "LoadState": "loaded", "UnitFileState": "enabled", "ActiveState": "active", "Result": "success",
@@ -110,10 +110,9 @@ class Host:
     def __init__(self, directory: Path, systemd: Systemd) -> None:
         self.module = plugin("modules", "units")
         self.systemd = systemd
-        self.pending, self.converged = directory / "pending.json", directory / "converged.json"
-        self.module.__dict__.update(
-            STATE=str(directory), PENDING=str(self.pending), CONVERGED=str(self.converged), AnsibleModule=self._made
-        )
+        self.pending, self.converged = Path(record.PENDING), Path(record.CONVERGED)
+        self.pending.parent.mkdir()
+        self.module.__dict__["AnsibleModule"] = self._made
         self._given: dict[str, Any] = {}
 
     def notify(self, **pending: list[str]) -> None:

@@ -27,7 +27,6 @@ import contextlib
 import glob
 import grp
 import hashlib
-import json
 import os
 import pwd
 import shlex
@@ -35,10 +34,7 @@ import stat
 import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
-
-STATE = os.environ.get("BSW_STATE", "/var/lib/bsw")
-PENDING = STATE + "/pending.json"
-CONVERGED = STATE + "/converged.json"
+from ansible_collections.bsw.core.plugins.module_utils import record
 
 
 def uid(owner):
@@ -49,25 +45,6 @@ def uid(owner):
 def gid(group):
     """Numeric id of a group name or number."""
     return int(group) if group.isdigit() else grp.getgrnam(group).gr_gid
-
-
-def read_json(path, default):
-    """The file's content; the default if it is absent or torn."""
-    try:
-        with open(path) as file:
-            return json.load(file)
-    except (OSError, ValueError):
-        return default
-
-
-def write_json(path, data):
-    """Write atomically, readable by root only."""
-    os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
-    with open(path + ".new", "w", opener=lambda p, f: os.open(p, f, 0o600)) as file:
-        json.dump(data, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(path + ".new", path)
 
 
 # ---- compare
@@ -159,8 +136,8 @@ def compare(module):
             files[entry["path"]] = reasons
     missing = missing_packages(module, parameters["packages"]) if parameters["packages"] else []
     unsettled = unsettled_units(module, parameters["units"])
-    converged = parameters["declared"] in ("", read_json(CONVERGED, {}).get("declared"))
-    unfinished = os.path.exists(PENDING) or not converged
+    converged = parameters["declared"] in ("", record.converged().get("declared"))
+    unfinished = record.is_pending() or not converged
     module.exit_json(
         changed=bool(files or missing or unsettled or unfinished),
         files=files, before=before, missing=missing, unsettled=unsettled, unfinished=unfinished,
@@ -168,16 +145,6 @@ def compare(module):
 
 
 # ---- apply
-
-
-def remember(entries):
-    """Add the units to be notified to the pending file, before anything changes."""
-    pending = read_json(PENDING, {"restart": [], "reload": [], "files": []})
-    for entry in entries:
-        for kind in ("restart", "reload"):
-            pending[kind] = sorted({*pending[kind], *entry.get(kind, [])})
-        pending["files"] = sorted({*pending["files"], entry["path"]})
-    write_json(PENDING, pending)
 
 
 def sweep(entries):
@@ -261,7 +228,8 @@ def system(module, *command):
 def apply(module):
     """Users first, then files, then directories and units' definitions."""
     entries, contents = module.params["entries"], module.params["contents"]
-    remember(entries)
+    wanted = {kind: [unit for entry in entries for unit in entry.get(kind, [])] for kind in ("restart", "reload")}
+    record.remember(files=[entry["path"] for entry in entries], **wanted)
     try:
         sweep(entries)
         users = below(entries, "/etc/sysusers.d/")

@@ -18,34 +18,14 @@ author: The BSW developers
 
 import contextlib
 import json
-import os
 import shlex
 import socket
 import time
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bsw.core.plugins.module_utils import record
 
-STATE = os.environ.get("BSW_STATE", "/var/lib/bsw")
-PENDING = STATE + "/pending.json"
-CONVERGED = STATE + "/converged.json"
 READY_SECONDS = 60
-
-
-def read_pending():
-    """Units to notify; none if the file is absent or torn."""
-    try:
-        with open(PENDING) as file:
-            return json.load(file)
-    except (OSError, ValueError):
-        return {"restart": [], "reload": [], "files": []}
-
-
-def write_json(path, data):
-    """Write atomically, readable by root only."""
-    os.makedirs(STATE, 0o755, exist_ok=True)
-    with open(path + ".new", "w", opener=lambda p, f: os.open(p, f, 0o600)) as file:
-        json.dump(data, file, indent=1)
-    os.replace(path + ".new", path)
 
 
 class Units:
@@ -228,7 +208,7 @@ def main():
         }
     )
     module.run_command_environ_update = {"LC_ALL": "C.UTF-8"}
-    pending = read_pending()
+    pending = record.pending()
     units = Units(module, module.params["units"], pending)
     if not module.params["last"]:
         units.arrange()
@@ -240,9 +220,8 @@ def main():
         units.settle(neighbours)
     if module.params["last"]:
         if module.params["converged"]:
-            write_json(CONVERGED, {**module.params["converged"], "at": int(time.time())})
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(PENDING)
+            record.ended({**module.params["converged"], "at": int(time.time())})
+        record.forget()
     module.exit_json(changed=bool(units.done), units=units.done, files=pending["files"])
 
 
