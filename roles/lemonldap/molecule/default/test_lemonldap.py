@@ -73,6 +73,15 @@ def test_the_log_in_page_is_dutch(host: Any) -> None:
     assert "default-src 'self'" in headers["Content-Security-Policy"]
 
 
+def test_the_page_is_mended_for_who_uses_no_mouse(host: Any) -> None:
+    page = browse(host, "say(page('/'))")[2]
+    assert 'autocomplete="username"' in page
+    assert 'autocomplete="current-password"' in page
+    for name in ("portal.css", "portal.js"):
+        assert f"/static/bsw/{name}" in page
+        assert browse(host, f"say(page('/static/bsw/{name}'))")[0] == 200
+
+
 def test_the_package_has_no_text_that_lacks_a_translation(host: Any) -> None:
     languages = "/usr/share/lemonldap-ng/portal/htdocs/static/languages"
     english = json.loads(host.file(f"{languages}/en.json").content_string)
