@@ -47,6 +47,8 @@ def print_outcome(outcome: Outcome, *, check: bool) -> None:
     """Print what changed, or would change, with the differences; failures last."""
     console = Console(highlight=False, soft_wrap=True)
     for name, host in outcome.hosts.items():
+        if check and host.packages:
+            console.print(f"{name}: packages: {', '.join(host.packages)}", markup=False)
         for difference in host.diff if check else []:
             _print_difference(console, name, difference)
     total = sum(host.changed for host in outcome.hosts.values())

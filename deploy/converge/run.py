@@ -34,6 +34,7 @@ class HostOutcome:
     """What was done to a host, or, in check mode, what would be.
 
     Attributes:
+        packages: names of those that are missing; with both versions, `NAME OLD -> NEW`, those that are outdated.
         changed: number of packages, files and units.
         reasons: path: why it differs (content, mode, owner, new, link, absent …).
         diff: of each file that differs, as far as it may be shown.
@@ -100,13 +101,13 @@ def deploy(
     only = _known_roles(chosen, only)
     declarations = declared(inventory, variables)
     with (
-        _package_source([inventory, *bundle_also], variables, hear) as (port, text),
+        _package_source([inventory, *bundle_also], variables, hear) as (port, source),
         Connections(chosen, packages_port=port, names=_names(inventory)) as connections,
     ):
         _preflight(inventory, connections, declarations)
         listener = _Listener({host.name for host in chosen}, hear)
         options = ["--limit", ",".join(sorted(listener.hosts)), *(["--check", "--diff"] if check else [])]
-        ours = {"bsw_package_source": text, "bsw_only": list(only)}
+        ours = {**source, "bsw_only": list(only)}
         code = playbook.run(_SITE, inventory, variables=ours | dict(variables or {}), options=options, hear=listener)
     if code and not listener.failures:
         raise Refused(Finding("ansible-playbook", f"ended with exit code {code}", "see ANSIBLE_LOG_PATH"))
@@ -133,11 +134,13 @@ def _known_roles(hosts: list[Host], only: Iterable[str]) -> list[str]:
 @contextlib.contextmanager
 def _package_source(
     inventories: Iterable[Inventory], variables: Mapping[str, Any] | None, hear: Hear
-) -> Iterator[tuple[int, str]]:
-    """The bundle, served to the hosts for as long as the deployment runs: its port here and its text there."""
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The bundle, served to the hosts for as long as the deployment runs: its port here, what the engine is told."""
     built = packages.build(*inventories, variables=variables, hear=hear)
     with bundle.serving(built.directory) as port:
-        yield port, bundle.apt_source(built.directory, f"http://127.0.0.1:{PACKAGES_PORT}")
+        text = bundle.apt_source(built.directory, f"http://127.0.0.1:{PACKAGES_PORT}")
+        versions = {package.name: package.version for package in built.lock.packages}
+        yield port, {"bsw_package_source": text, "bsw_package_versions": versions}
 
 
 def _names(inventory: Inventory) -> list[str]:
@@ -186,7 +189,8 @@ class _Listener:
     def _ok(self, event: playbook.Event) -> None:
         host, result, stage = self.hosts[event["host"]], event["result"], _STAGES.get(event["task"])
         if stage == "compare":
-            host.packages, host.reasons = result["missing"], result["files"]
+            outdated = [f"{name} {old} -> {new}" for name, (old, new) in sorted(result["outdated"].items())]
+            host.packages, host.reasons = [*result["missing"], *outdated], result["files"]
             host.files = sorted(result["files"])
             host.diff = result.get("diff") or []
             host.units = [f"{name}: {wrong}" for name, wrong in result["unsettled"].items()]

@@ -67,6 +67,13 @@ def test_a_check_shows_differences_before_its_line(capsys: pytest.CaptureFixture
     ]  # fmt: skip
 
 
+def test_a_check_names_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
+    print_outcome(outcome(packages=["nginx", "app 1.0-1 -> 1.0-2"]), check=True)
+    assert capsys.readouterr().out.splitlines()[0] == "een: packages: nginx, app 1.0-1 -> 1.0-2"
+    print_outcome(outcome(packages=["nginx"]), check=False)
+    assert "packages" not in capsys.readouterr().out
+
+
 def test_differences_have_colours_on_a_terminal(screen: io.StringIO) -> None:
     diff = [{"before_header": "/etc/a", "after_header": "/etc/a", "before": "old\n", "after": "new\n"}]
     print_outcome(outcome(files=["/etc/a"], diff=diff), check=True)

@@ -87,7 +87,10 @@ class Controller:
         self.sent.append(module_args)
         if module_args["phase"] == "apply":
             return {"changed": True, "files": [entry["path"] for entry in module_args["entries"]]}
-        nothing = {"changed": False, "files": {}, "before": {}, "missing": [], "unsettled": {}, "unfinished": False}
+        nothing = {
+            "changed": False, "files": {}, "before": {}, "missing": [], "outdated": {}, "unsettled": {},
+            "unfinished": False,
+        }  # fmt: skip
         return nothing | self.found
 
 

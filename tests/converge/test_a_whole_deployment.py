@@ -53,7 +53,8 @@ esac
 """
 PROGRAMS = {
     "systemctl": SYSTEMCTL,
-    "dpkg-query": 'for last; do :; done; echo "$last installed"\n',
+    "dpkg-query": 'echo "app $(cat "$BSW_TEST/version") install installed"\n',
+    "dpkg": '[ "$2$3$4" = 1.0-1lt1.0-2 ]\n',
     "ssh": 'sed "s/CLOCK/$(date +%s)/" "$BSW_TEST/facts"; exec cat\n',
 }
 FACTS = (
@@ -157,7 +158,9 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         patch.setattr(paths, "ROLES", directory / "roles")
         patch.setattr(declared, "ROLES", directory / "roles")
         patch.setattr(declared, "CACHE", directory / "cache")
-        patch.setattr(packages, "build", lambda *_, **__: SimpleNamespace(directory=directory))
+        (directory / "version").write_text("1.0-2")
+        lock = SimpleNamespace(packages=[SimpleNamespace(name="app", version="1.0-2")])
+        patch.setattr(packages, "build", lambda *_, **__: SimpleNamespace(directory=directory, lock=lock))
         patch.setattr(bundle, "serving", lambda _: contextlib.nullcontext(8180))
         patch.setattr(bundle, "apt_source", lambda *_: "Types: deb\n")
         stage = Stage(directory)
@@ -225,7 +228,17 @@ def by_hand(stage: Stage, second: Act) -> Act:
 
 
 @pytest.fixture(scope="module")
-def mistaken(stage: Stage, by_hand: Act) -> Act:
+def behind(stage: Stage, by_hand: Act) -> Act:
+    """The host has a package in an older version than the source; a look."""
+    (stage.directory / "version").write_text("1.0-1")
+    try:
+        return act(stage, check=True)
+    finally:
+        (stage.directory / "version").write_text("1.0-2")
+
+
+@pytest.fixture(scope="module")
+def mistaken(stage: Stage, behind: Act) -> Act:
     """The declaration itself is wrong."""
     stage.write_main("bad")
     return act(stage)
@@ -312,6 +325,15 @@ def test_the_second_deployment_finds_nothing_to_do(first: Act, second: Act) -> N
     assert second.een.reasons == {}
     assert (second.systemctl, second.tree) == ([], first.tree)
     assert second.heard == [("een", "compare", "nothing to do")]
+
+
+# ---- an older package
+
+
+def test_a_look_finds_a_package_that_is_older_than_the_sources(second: Act, behind: Act) -> None:
+    assert second.een.packages == []
+    assert behind.een.packages == ["app 1.0-1 -> 1.0-2"]
+    assert (behind.systemctl, behind.pending) == ([], None)
 
 
 # ---- changes by hand

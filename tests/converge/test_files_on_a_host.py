@@ -130,18 +130,58 @@ def test_what_should_be_absent_differs_while_it_is_there(rootfs: ModuleType, hos
     assert differences(rootfs, absent(host / "gone")) == []
 
 
+INSTALLED = """\
+postfix 3.10.4-1 install installed
+nginx 1.26.3-3 install half-configured
+slapd 2.6.10-1 deinstall config-files
+libssl3t64 3.5.4-1 hold installed
+libpq5 17.6-1 install installed
+liblzma5 5.8.2-1 install installed
+dpkg 1.22.21 install installed
+"""
+
+
+def dpkg(command: list[str]) -> Answer:
+    """Answers as dpkg-query and dpkg do, for versions of the same length."""
+    if command[0] == "dpkg-query":
+        return 0, INSTALLED, ""
+    older, verb, newer = command[2:]
+    assert verb == "lt"
+    return int(not older < newer), "", ""
+
+
 def test_packages_that_are_half_installed_are_missing(rootfs: ModuleType) -> None:
-    said = "postfix installed\nnginx half-configured\nslapd config-files\n"
-    module = FakeModule(lambda _: (1, said, "no packages found matching clamav"))
     packages = ["postfix", "nginx", "slapd", "clamav"]
-    assert rootfs.missing_packages(module, packages) == ["nginx", "slapd", "clamav"]
+    assert rootfs.compare_packages(FakeModule(dpkg), packages, {}) == (["nginx", "slapd", "clamav"], {})
+
+
+def test_an_installed_package_that_the_source_has_in_a_newer_version_is_outdated(rootfs: ModuleType) -> None:
+    offered = {"postfix": "3.10.5-1", "libpq5": "17.7-1", "nginx": "1.26.3-4", "clamav": "1.4.3-1"}
+    module = FakeModule(dpkg)
+    _, outdated = rootfs.compare_packages(module, ["postfix", "nginx"], offered)
+    assert outdated == {"postfix": ["3.10.4-1", "3.10.5-1"], "libpq5": ["17.6-1", "17.7-1"]}
+    assert len(module.commands) == 3, "one question for all, and one for each version that differs"
+
+
+def test_a_package_that_is_on_hold_or_newer_than_the_sources_stays(rootfs: ModuleType) -> None:
+    offered = {"libssl3t64": "3.5.5-1", "liblzma5": "5.8.1-1", "dpkg": "1.22.21"}
+    assert rootfs.compare_packages(FakeModule(dpkg), ["dpkg"], offered) == ([], {})
+
+
+def test_an_outdated_package_is_a_difference(rootfs: ModuleType) -> None:
+    record.ended({"declared": "digest"})
+    given = {"entries": [], "units": [], "declared": "digest", "show": []}
+    module = FakeModule(dpkg, **given, packages=["postfix"], offered={"postfix": "3.10.5-1"})
+    found = result_of(rootfs.compare, module)
+    assert found["changed"]
+    assert found["outdated"] == {"postfix": ["3.10.4-1", "3.10.5-1"]}
 
 
 # ---- the whole look
 
 
 def compare(rootfs: ModuleType, **more: Any) -> dict[str, Any]:
-    given = {"entries": [], "packages": [], "units": [], "declared": "digest", "show": []} | more
+    given = {"entries": [], "packages": [], "offered": {}, "units": [], "declared": "digest", "show": []} | more
     return result_of(rootfs.compare, FakeModule(**given))
 
 
@@ -149,7 +189,8 @@ def test_a_host_on_which_nothing_differs_is_unchanged(rootfs: ModuleType, host: 
     record.ended({"declared": "digest"})
     found = compare(rootfs, entries=[file(write(host / "app.conf"))])
     assert found == {
-        "changed": False, "files": {}, "before": {}, "missing": [], "unsettled": {}, "unfinished": False
+        "changed": False, "files": {}, "before": {}, "missing": [], "outdated": {}, "unsettled": {},
+        "unfinished": False,
     }  # fmt: skip
 
 

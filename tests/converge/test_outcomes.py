@@ -17,7 +17,9 @@ from deploy.inventory import Inventory, load
 from deploy.lab import image
 from tests.conftest import Put
 
-FOUND: dict[str, Any] = {"changed": True, "missing": [], "files": {}, "unsettled": {}, "unfinished": False}
+FOUND: dict[str, Any] = {
+    "changed": True, "missing": [], "outdated": {}, "files": {}, "unsettled": {}, "unfinished": False
+}  # fmt: skip
 
 
 class Told:
@@ -51,6 +53,12 @@ def test_what_differs_becomes_the_hosts_outcome(told: Told) -> None:
     assert told.een.changed == 4
     assert told.listener.hosts["twee"].changed == 0
     assert told.lines == [("een", "compare", "1 packages, 2 files, 1 units")]
+
+
+def test_packages_that_are_outdated_say_from_which_version_to_which(told: Told) -> None:
+    told.tell("ok", "Compare", **FOUND | {"missing": ["nginx"], "outdated": {"postfix": ["3.10.4-1", "3.10.5-1"]}})
+    assert told.een.packages == ["nginx", "postfix 3.10.4-1 -> 3.10.5-1"]
+    assert told.lines == [("een", "compare", "2 packages")]
 
 
 @pytest.mark.parametrize(
@@ -148,7 +156,8 @@ def nothing_else(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         return int(given["code"])
 
     monkeypatch.setattr(run, "declared", lambda *_: {})
-    monkeypatch.setattr(packages, "build", lambda *_, **__: SimpleNamespace(directory=Path("bundle")))
+    lock = SimpleNamespace(packages=[SimpleNamespace(name="app", version="1.0-2")])
+    monkeypatch.setattr(packages, "build", lambda *_, **__: SimpleNamespace(directory=Path("bundle"), lock=lock))
     monkeypatch.setattr(bundle, "serving", lambda _: contextlib.nullcontext(4711))
     monkeypatch.setattr(bundle, "apt_source", lambda _, uri: f"URIs: {uri}\n")
     monkeypatch.setattr(
@@ -163,7 +172,8 @@ def test_a_check_is_passed_on_to_ansible_with_its_hosts(inventory: Inventory, no
     assert nothing_else["playbook"] == "site.yml"
     assert nothing_else["options"] == ["--limit", "een", "--check", "--diff"]
     assert nothing_else["variables"] == {
-        "bsw_package_source": "URIs: http://127.0.0.1:8180\n", "bsw_only": ["base"], "app_port": 25
+        "bsw_package_source": "URIs: http://127.0.0.1:8180\n", "bsw_package_versions": {"app": "1.0-2"},
+        "bsw_only": ["base"], "app_port": 25,
     }  # fmt: skip
 
 

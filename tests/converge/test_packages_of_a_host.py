@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.converge.engine import Answer, FakeModule, plugin, result_of
+from tests.converge.engine import Answer, FakeModule, plugin, record, result_of
 
 TAMPERED = """\
 E: Failed to fetch http://127.0.0.1:8180/pool/postfix_3.10.4-1_amd64.deb  Hash Sum mismatch
@@ -25,6 +25,20 @@ E: Some index files failed to download.
 """
 
 
+DATABASE = """\
+postfix\tlibc6 (>= 2.38), libssl3t64 (>= 3.0.0), netbase, \tmail-transport-agent
+libssl3t64\topenssl-provider, \tlibssl3 (= 3.5.4-1)
+perl-app\tperl:any | mail-transport-agent, \t
+old-app\tlibssl3, \t
+nginx\tlibc6, \t
+nftables\tlibssl3t64, \t
+"""
+DAEMONS = {
+    "postfix": ["postfix.service"], "nginx": ["nginx.service"], "nftables": ["nftables.service"],
+    "perl-app": ["perl.service"], "old-app": ["old.service"],
+}  # fmt: skip
+
+
 class Apt:
     """Answers as apt-get and dpkg do; one of its commands may fail."""
 
@@ -34,6 +48,10 @@ class Apt:
         self._policy = policy
 
     def __call__(self, command: list[str]) -> Answer:
+        if command[0] == "dpkg-query":
+            return 0, DATABASE, ""
+        if command[0] == "systemctl":
+            return 0, "\n\n".join(f"MainPID={0 if unit == 'nftables.service' else 7}" for unit in command[4:]), ""
         self.held_back.append(self._policy.exists() and stat.S_IMODE(self._policy.stat().st_mode) == 0o755)
         return (100, "", self.said) if self.fails in command else (0, "", "")
 
@@ -48,13 +66,16 @@ def packages(tmp_path: Path) -> ModuleType:
 
 
 def install(packages: ModuleType, apt: Apt, **more: Any) -> tuple[dict[str, Any], list[list[str]]]:
-    made = FakeModule(apt, **{"source": "Types: deb\n", "names": ["postfix", "nginx"], "debconf": []} | more)
+    made = FakeModule(
+        apt,
+        **{"source": "Types: deb\n", "names": ["postfix", "nginx"], "outdated": [], "units": {}, "debconf": []} | more,
+    )
     packages.__dict__["AnsibleModule"] = lambda _: made
     return result_of(lambda _: packages.main(), made), made.commands
 
 
 def verbs(commands: list[list[str]]) -> list[str]:
-    known = ("--configure", "update", "debconf-set-selections", "install", "clean")
+    known = ("--configure", "update", "debconf-set-selections", "-W", "show", "install", "dist-upgrade", "clean")
     return [next(word for word in command if word in known) for command in commands]
 
 
@@ -65,6 +86,38 @@ def test_everything_is_installed_in_one_transaction_from_our_source_alone(packag
     assert commands[2][-3:] == ["install", "postfix", "nginx"]
     assert all(set(packages.ONLY_OURS) <= set(command) for command in commands[1:3])
     assert (tmp_path / "bsw.sources").read_text() == "Types: deb\n"
+
+
+def test_what_is_outdated_is_upgraded_in_the_same_transaction(packages: ModuleType, tmp_path: Path) -> None:
+    _, commands = install(packages, Apt(tmp_path / "policy-rc.d"), outdated=["libssl3t64"])
+    assert verbs(commands) == ["--configure", "update", "-W", "dist-upgrade", "clean"]
+    assert commands[3][-3:] == ["dist-upgrade", "postfix", "nginx"], "a library is upgraded without being asked for"
+    assert set(packages.ONLY_OURS) <= set(commands[3])
+
+
+@pytest.mark.parametrize(
+    ("outdated", "restarted"),
+    [
+        ("nginx", ["nginx.service"]),
+        ("postfix", ["perl.service", "postfix.service"]),
+        ("libssl3t64", ["old.service", "perl.service", "postfix.service"]),
+    ],
+)
+def test_daemons_are_restarted_whose_package_or_anything_below_it_changes(
+    packages: ModuleType, tmp_path: Path, outdated: str, restarted: list[str]
+) -> None:
+    install(packages, Apt(tmp_path / "policy-rc.d"), outdated=[outdated], units=DAEMONS)
+    assert record.pending()["restart"] == restarted, "nftables has no process"
+
+
+def test_restarts_are_not_lost_when_the_upgrade_fails(packages: ModuleType, tmp_path: Path) -> None:
+    install(packages, Apt(tmp_path / "policy-rc.d", "dist-upgrade"), outdated=["nginx"], units=DAEMONS)
+    assert record.pending()["restart"] == ["nginx.service"]
+
+
+def test_where_nothing_is_outdated_nothing_is_restarted(packages: ModuleType, tmp_path: Path) -> None:
+    install(packages, Apt(tmp_path / "policy-rc.d"), units=DAEMONS)
+    assert not record.is_pending()
 
 
 def test_questions_are_answered_before_the_packages_ask_them(packages: ModuleType, tmp_path: Path) -> None:

@@ -298,6 +298,36 @@ def test_without_a_wish_for_differences_no_content_is_read(roles: Roles, control
     assert controller.sent[-1]["show"] == []
 
 
+# ---- packages
+
+
+def test_the_host_is_told_which_versions_there_are(roles: Roles, controller: Controller) -> None:
+    roles.write("app/vars/main.yml", "app_packages: [app]\n")
+    controller.run("app", offered={"app": "1.0-2", "libapp": "1.0-2"})
+    assert controller.sent[-1]["offered"] == {"app": "1.0-2", "libapp": "1.0-2"}
+
+
+def test_of_outdated_packages_the_daemons_of_the_roles_that_declare_them_are_known(
+    roles: Roles, controller: Controller
+) -> None:
+    roles.write("web/vars/main.yml", "web_packages: [web]\nweb_units: [{name: web.service}]\n")
+    roles.write(
+        "app/vars/main.yml",
+        """\
+        app_packages: [web, app]
+        app_units:
+          - {name: app.service}
+          - {name: app-prepare.service, oneshot: true}
+          - {name: app.timer}
+          - {name: app-extra.service, state: stopped}
+        """,
+    )
+    controller.found = {"outdated": {"libapp": ["1", "2"]}}
+    found = controller.run("web", "app")
+    assert found["outdated"] == {"libapp": ["1", "2"]}
+    assert found["daemons"] == {"web": ["web.service", "app.service"], "app": ["app.service"]}
+
+
 # ---- rendering
 
 

@@ -51,7 +51,7 @@ class Role:
 class ActionModule(ActionBase):
     """``compare`` says what differs, ``apply`` mends the files, ``render`` writes them below a directory here."""
 
-    _VALID_ARGS = frozenset(("phase", "roles", "only", "to", "todo"))
+    _VALID_ARGS = frozenset(("phase", "roles", "only", "to", "todo", "offered"))
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Run one phase; see the module's documentation for arguments and results."""
@@ -211,16 +211,28 @@ class ActionModule(ActionBase):
         shown = [e["path"] for e in entries if self._task.diff and not e.get("secret") and "sha256" in e]
         found = self._module(
             {"phase": "compare", "entries": entries, "packages": packages, "units": lists["units"],
-             "declared": declared if whole else "", "show": shown}, task_vars,
+             "offered": self._task.args.get("offered") or {}, "declared": declared if whole else "", "show": shown},
+            task_vars,
         )  # fmt: skip
         if found.get("failed"):
             return found
-        result = {key: found[key] for key in ("changed", "files", "missing", "unsettled", "unfinished")}
+        kept = ("changed", "files", "missing", "outdated", "unsettled", "unfinished")
+        result = {key: found[key] for key in kept}
         result |= {"declared": declared, "units": lists["units"], "packages": packages, "debconf": lists["debconf"]}
+        result["daemons"] = self._daemons(roles) if found["outdated"] else {}
         result["tasks"] = [role.name for role in roles if role.tasks]
         if self._task.diff:
             result["diff"] = [_difference(e, found, contents) for e in entries if e["path"] in found["files"]]
         return result
+
+    def _daemons(self, roles: list[Role]) -> dict[str, list[str]]:
+        """By package: the daemons of the roles that declare it."""
+        daemons: dict[str, list[str]] = {}
+        for role in roles:
+            own = [unit["name"] for unit in self._list(role, "units") if _is_daemon(unit)]
+            for package in self._list(role, "packages"):
+                daemons[package] = [*daemons.get(package, []), *own]
+        return daemons
 
     def _apply(
         self, entries: list[dict[str, t.Any]], contents: dict[str, bytes], todo: dict[str, t.Any], task_vars: t.Any
@@ -255,6 +267,10 @@ class ActionModule(ActionBase):
             dict[str, t.Any],
             self._execute_module(module_name="bsw.core.rootfs", module_args=arguments, task_vars=task_vars),
         )
+
+
+def _is_daemon(unit: dict[str, t.Any]) -> bool:
+    return unit["name"].endswith(".service") and unit.get("state", "started") == "started" and not unit.get("oneshot")
 
 
 def _listed(value: str | list[str]) -> list[str]:

@@ -17,8 +17,8 @@ description: One line for each task that begins and for each result, in the file
 """
 
 KEPT = (
-    "changed", "msg", "files", "missing", "unsettled", "unfinished", "units", "unit", "journal", "file", "diff",
-    "seconds", "results", "stderr", "stdout",
+    "changed", "msg", "files", "missing", "outdated", "unsettled", "unfinished", "units", "unit", "journal", "file",
+    "diff", "seconds", "results", "stderr", "stdout",
 )  # fmt: skip
 
 

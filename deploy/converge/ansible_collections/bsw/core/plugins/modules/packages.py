@@ -5,13 +5,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: packages
-short_description: Install packages in one transaction, without starting any service
+short_description: Install and upgrade packages in one transaction, without starting any service
 description:
-  - Writes the package source, answers the packages' questions, and installs what is missing.
+  - Writes the package source, answers the packages' questions, installs what is missing, upgrades what is outdated.
+  - The units of what is upgraded, and of whatever depends on it, are written down to be restarted before it begins.
   - A policy-rc.d denies every start while packages are configured, since their own configuration is not there yet.
 options:
   source: {description: Text of the package source (deb822)., type: str, required: true}
   names: {description: Packages to install., type: list, elements: str, required: true}
+  outdated: {description: Installed packages that are newer in the source., type: list, elements: str, default: []}
+  units: {description: The daemons of the roles that declare each package., type: dict, default: {}}
   debconf: {description: Answers, one line each (debconf-set-selections)., type: list, elements: str, default: []}
 author: The BSW developers
 """
@@ -23,6 +26,7 @@ import re
 import time
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bsw.core.plugins.module_utils import record
 
 SOURCE = "/etc/apt/sources.list.d/bsw.sources"
 LOCK = "/run/bsw-packages.lock"
@@ -76,17 +80,49 @@ def finish_interrupted(module, timeout=120):
         time.sleep(1)
 
 
+def affected(module, outdated):
+    """The outdated packages and every installed one that depends on them, over however many steps.
+
+    A daemon runs on its libraries' and its interpreter's old files until it is restarted.
+    """
+    fields = "${Package}\t${Depends}, ${Pre-Depends}\t${Provides}\n"
+    known = [line.split("\t") for line in run(module, ["dpkg-query", "-W", "-f", fields]).splitlines()]
+    needs = {name: names_in(depends) for name, depends, _provides in known}
+    provides = {name: {name, *names_in(provided)} for name, _depends, provided in known}
+    found, news = set(), set(outdated)
+    while news:
+        found |= news
+        changed = set().union(*(provides.get(name, {name}) for name in news))
+        news = {name for name, needed in needs.items() if needed & changed} - found
+    return found
+
+
+def running(module, units):
+    """Those of the units that have a process: the others have nothing old in their memory."""
+    if not units:
+        return []
+    blocks = run(module, ["systemctl", "show", "-p", "MainPID", *units]).strip().split("\n\n")
+    return [unit for unit, block in zip(units, blocks, strict=True) if block != "MainPID=0"]
+
+
+def names_in(relation):
+    """The packages that a relation speaks of, alternatives included, without versions and architectures."""
+    return {name for part in re.split(r"[,|]", relation) if (name := re.split(r"[\s(:]", part.strip())[0])}
+
+
 def main():
     """Entry point."""
     module = AnsibleModule(
         {
             "source": {"required": True},
             "names": {"type": "list", "elements": "str", "required": True},
+            "outdated": {"type": "list", "elements": "str", "default": []},
+            "units": {"type": "dict", "default": {}},
             "debconf": {"type": "list", "elements": "str", "default": []},
         }
     )
     module.run_command_environ_update = {"LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
-    started = time.monotonic()
+    started, outdated = time.monotonic(), module.params["outdated"]
     with open(SOURCE, "w") as source:
         source.write(module.params["source"])
     with alone(), services_held_back():
@@ -94,7 +130,12 @@ def main():
         run(module, [*APT, *ONLY_OURS, "update"])
         if module.params["debconf"]:
             run(module, ["debconf-set-selections"], data="\n".join(module.params["debconf"]) + "\n")
-        run(module, [*APT, *ONLY_OURS, "install", *module.params["names"]])
+        if outdated:
+            concerned = affected(module, outdated)
+            units = {unit for name, units in module.params["units"].items() if name in concerned for unit in units}
+            record.remember(restart=running(module, sorted(units)))
+        # not `install` with the outdated ones' names: libraries would no longer count as there for others only
+        run(module, [*APT, *ONLY_OURS, "dist-upgrade" if outdated else "install", *module.params["names"]])
         run(module, [*APT, "clean"])
     module.exit_json(changed=True, seconds=round(time.monotonic() - started, 1))
 

@@ -16,6 +16,7 @@ options:
   entries: {description: What each path should be., type: list, elements: dict, required: true}
   contents: {description: Contents by path (base64)., type: dict, default: {}}
   packages: {description: Packages that should be installed., type: list, elements: str, default: []}
+  offered: {description: The version of each package that the source has., type: dict, default: {}}
   units: {description: Units and their states., type: list, elements: dict, default: []}
   declared: {description: Digest of all that is declared; empty if only a part of it is., type: str, default: ""}
   show: {description: Paths whose present content to return., type: list, elements: str, default: []}
@@ -81,11 +82,26 @@ def differences(entry, shown, before):
     return reasons
 
 
-def missing_packages(module, packages):
-    """Those of the packages that are not wholly installed."""
-    _rc, out, _err = module.run_command(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *packages])
-    installed = {line.split()[0] for line in out.splitlines() if line.endswith(" installed")}
-    return [package for package in packages if package not in installed]
+def compare_packages(module, packages, offered):
+    """Those of the packages that are not wholly installed; and, of all that are, those older than what the source has.
+
+    A package that somebody put on hold stays as it is, and so does one that is newer: a security mirror was faster.
+    """
+    fields = "${Package} ${Version} ${db:Status-Want} ${db:Status-Status}\n"
+    _rc, out, _err = module.run_command(["dpkg-query", "-W", "-f", fields])
+    known = [line.split() for line in out.splitlines()]
+    installed = {name: (version, want) for name, version, want, status in known if status == "installed"}
+    outdated = {
+        name: [version, offered[name]]
+        for name, (version, want) in installed.items()
+        if want != "hold" and offered.get(name, version) != version and is_older(module, version, offered[name])
+    }
+    return [package for package in packages if package not in installed], outdated
+
+
+def is_older(module, version, than):
+    """Whether a version is older than another one."""
+    return module.run_command(["dpkg", "--compare-versions", version, "lt", than])[0] == 0
 
 
 def unsettled_units(module, units):
@@ -134,13 +150,15 @@ def compare(module):
         reasons = differences(entry, parameters["show"], before)
         if reasons:
             files[entry["path"]] = reasons
-    missing = missing_packages(module, parameters["packages"]) if parameters["packages"] else []
+    missing, outdated = [], {}
+    if parameters["packages"]:
+        missing, outdated = compare_packages(module, parameters["packages"], parameters["offered"])
     unsettled = unsettled_units(module, parameters["units"])
     converged = parameters["declared"] in ("", record.converged().get("declared"))
     unfinished = record.is_pending() or not converged
     module.exit_json(
-        changed=bool(files or missing or unsettled or unfinished),
-        files=files, before=before, missing=missing, unsettled=unsettled, unfinished=unfinished,
+        changed=bool(files or missing or outdated or unsettled or unfinished), files=files, before=before,
+        missing=missing, outdated=outdated, unsettled=unsettled, unfinished=unfinished,
     )  # fmt: skip
 
 
@@ -255,6 +273,7 @@ def main():
             "entries": {"type": "list", "elements": "dict", "required": True},
             "contents": {"type": "dict", "default": {}, "no_log": True},
             "packages": {"type": "list", "elements": "str", "default": []},
+            "offered": {"type": "dict", "default": {}},
             "units": {"type": "list", "elements": "dict", "default": []},
             "declared": {"default": ""},
             "show": {"type": "list", "elements": "str", "default": []},
