@@ -27,7 +27,7 @@ from smoke_tests.clients.imap import Imap, ImapError
 from smoke_tests.people import Account, MailboxOf, People, Staff, clear, take_seat
 from smoke_tests.target import Organisation, Target
 
-pytest_plugins = ["deploy.report.evidence"]
+pytest_plugins = ["deploy.report.evidence", "smoke_tests.groupware"]
 
 _TESTS_A_CONNECTION = 3
 

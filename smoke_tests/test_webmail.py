@@ -6,66 +6,32 @@ import json
 import re
 import secrets
 from typing import Any
-from urllib.parse import urlparse
 
 import pytest
 
-from smoke_tests.clients.portal import Page, Portal
+from smoke_tests.groupware import Webmail, WebmailOf
 from smoke_tests.people import Account, MailboxOf, Staff, by_id, letter
 from smoke_tests.target import Organisation
 
 
-class Webmail:
-    """A browser in which somebody came from the portal to the groupware."""
-
-    def __init__(self, home: Organisation, account: Account) -> None:
-        self.account = account
-        self.host = home.served("groupware")
-        self.browser = Portal(self.host)  # the same kind of browser, at another name
-        self.portal = Portal(home.served("sso"))
-
-    def enter(self) -> Page:
-        """Follow the way from the groupware over the portal and back."""
-        self.portal.log_in(self.account.uid, self.account.password)
-        browsers = {self.host: self.browser, self.portal.host: self.portal}
-        here = f"https://{self.host}/SOGo/"
-        for _ in range(10):
-            at = urlparse(here)
-            page = browsers[str(at.hostname)].page(at.path + (f"?{at.query}" if at.query else ""))
-            if page.status not in (301, 302, 303, 307):
-                return page
-            here = page.headers["location"]
-            if here.startswith("/"):
-                here = f"https://{at.hostname}{here}"
-        raise AssertionError(f"led around in circles, last to {urlparse(here).path}")
-
-    def script(self, path: str, question: object = None) -> Page:
-        """What the page's script asks for."""
-        headers = {"Content-Type": "application/json", "Accept": "application/json", "Origin": f"https://{self.host}"}
-        data = None if question is None else json.dumps(question)
-        return self.browser.page(f"/SOGo/so/{self.account.uid}{path}", headers=headers, body=data)
-
-
 @pytest.fixture(scope="module")
-def webmail(home: Organisation, anna: Account) -> Webmail:
+def webmail(webmail_of: WebmailOf, anna: Account) -> Webmail:
     """Anna, come in through the portal."""
-    found = Webmail(home, anna)
-    assert found.enter().status == 200
-    return found
+    return webmail_of(anna)
 
 
 @pytest.mark.requirement("MBGROUPWARE-01")
 @pytest.mark.requirement("MBGROUPWARE-02")
 @pytest.mark.parametrize("page", ["Mail", "Calendar", "Contacts", "Preferences"])
 def test_who_comes_from_the_portal_is_in_and_reads_dutch(webmail: Webmail, page: str) -> None:
-    seen = webmail.browser.page(f"/SOGo/so/{webmail.account.uid}/{page}/view" if page != "Preferences" else
-                                f"/SOGo/so/{webmail.account.uid}/Preferences")  # fmt: skip
+    seen = webmail.page("/Preferences" if page == "Preferences" else f"/{page}/view")
     assert seen.status == 200
     assert 'lang="nl"' in seen.text
+    assert "Uitloggen" in seen.text
 
 
 def test_a_page_names_no_host_but_our_own(webmail: Webmail, home: Organisation) -> None:
-    seen = webmail.browser.page(f"/SOGo/so/{webmail.account.uid}/Mail/view")
+    seen = webmail.page("/Mail/view")
     loaded = re.findall(r"""<(?:script|img|link|iframe)[^>]*?\s(?:src|href)=["'](?:https?:)?//([^/"']+)""", seen.text)
     assert set(loaded) <= {home.served("groupware")}
     assert "default-src 'self'" in seen.headers["content-security-policy"]
@@ -79,9 +45,8 @@ def test_the_session_is_for_this_site_alone(webmail: Webmail) -> None:
 
 
 def test_another_site_cannot_use_the_session(webmail: Webmail) -> None:
-    path = f"/SOGo/so/{webmail.account.uid}/Mail/0/folderINBOX/view"
     for foreign in ({"Origin": "https://voorbeeld.example"}, {"Sec-Fetch-Site": "cross-site"}):
-        assert webmail.browser.page(path, headers=foreign, body="{}").status == 403
+        assert webmail.page("/Mail/0/folderINBOX/view", foreign, "{}").status == 403
     assert webmail.script("/Mail/0/folderINBOX/view", {}).status == 200, "the counterpart: our own page may"
 
 

@@ -19,7 +19,10 @@ class Dav:
 
     def ask(self, method: str, path: str, body: str = "", *, kind: str = "", depth: str = "") -> http.Response:
         """One request under the person's name."""
-        headers = {"Content-Type": kind} if kind else {}
+        # whoever does not say what they are SOGo takes for an Apple program, and shows them less
+        headers = {"User-Agent": "rooktest"}
+        if kind:
+            headers["Content-Type"] = kind
         if depth:
             headers["Depth"] = depth
         return http.ask(method, self.host, path, body, login=self._login, headers=headers)
