@@ -168,6 +168,7 @@ def test_no_secret_stands_on_a_command_line(host: Any) -> None:
         ("SOGoAuthenticationType", "openid"),
         ("NGImap4AuthMechanism", "xoauth2"),
         ("SOGoMailAuxiliaryUserAccountsEnabled", "NO"),
+        ("SOGoDisableSharing", "(Mail)"),
         ("hostname", "ldapi:///"),
     ],
 )
