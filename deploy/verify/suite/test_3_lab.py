@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from deploy import lab
+from deploy.converge import packages
 from deploy.lab import SSH_CONFIG, plan
 from deploy.paths import REPOSITORY
 from deploy.verify import alone
@@ -90,6 +92,30 @@ def test_check_shows_exactly_what_was_changed_by_hand(up: subprocess.CompletedPr
     assert "-# meddled" in bsw("deploy", "--check").stdout
     assert deployed()["hosts"]["stack"]["files"] == ["/etc/postfix/main.cf"]
     assert "meddled" not in on("stack", "cat /etc/postfix/main.cf")
+
+
+def test_a_library_older_than_the_bundles_is_upgraded_and_exactly_its_daemon_restarted(
+    up: subprocess.CompletedProcess[str], tmp_path: Path
+) -> None:
+    with older("libprotobuf-c1", "1.0.2~older", tmp_path).open("rb") as deb:
+        install = "cat > /root/older.deb && dpkg -i --force-downgrade /root/older.deb && rm /root/older.deb"
+        subprocess.run(["ssh", "-F", str(SSH_CONFIG), "reserve", install], stdin=deb, capture_output=True, check=True)
+    found = deployed("--host", "reserve", "--check")["hosts"]["reserve"]
+    assert [line.partition(" -> ")[0] for line in found["packages"]] == ["libprotobuf-c1 1.0.2~older"]
+    assert deployed("--host", "reserve")["hosts"]["reserve"]["units"] == ["restart unbound.service"]
+    assert deployed("--host", "reserve")["hosts"]["reserve"]["changed"] == 0
+    assert "libprotobuf-c1" in on("reserve", "apt-mark showauto").split(), "still there for unbound only"
+
+
+def older(package: str, version: str, directory: Path) -> Path:
+    """A package of the bundle under an older version's number."""
+    [deb] = (packages.DIRECTORY / "apt/pool").glob(f"{package}_*.deb")
+    tree, made = directory / package, directory / "older.deb"
+    subprocess.run(["dpkg-deb", "--raw-extract", str(deb), str(tree)], check=True)
+    control = tree / "DEBIAN/control"
+    control.write_text(re.sub(r"(?m)^Version: .*$", f"Version: {version}", control.read_text()))
+    subprocess.run(["dpkg-deb", "--build", str(tree), str(made)], stdout=subprocess.DEVNULL, check=True)
+    return made
 
 
 def test_the_hosts_say_which_commit_converged_them(up: subprocess.CompletedProcess[str]) -> None:
