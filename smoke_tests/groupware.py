@@ -216,16 +216,11 @@ WebmailOf: TypeAlias = Callable[[Account], Webmail]
 @pytest.fixture(scope="session")
 def calendar_of(staff: Staff) -> Iterator[CalendarOf]:
     """Somebody's calendar, empty at first; what the tests put there goes at the end, before the staff."""
-    opened: dict[str, Calendar] = {}
-
-    def of(account: Account) -> Calendar:
-        if account.uid not in opened:
-            opened[account.uid] = Calendar.own(account)
-            opened[account.uid].clear()  # what a run left that was killed
-        return opened[account.uid]
-
-    yield of
-    for calendar in opened.values():
+    calendars = {account.uid: Calendar.own(account) for account in (staff.anna, staff.bram, staff.clara)}
+    for calendar in calendars.values():
+        calendar.clear()  # what a run left that was killed
+    yield lambda account: calendars[account.uid]
+    for calendar in calendars.values():
         calendar.clear()
 
 
