@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,21 @@ class _Row:
         return f"{count} {what}{'s' if count > 1 and not (self.results and self.observations) else ''}"
 
 
+@dataclass(frozen=True)
+class _Screen:
+    """A screenshot that a test kept.
+
+    Attributes:
+        title: what it shows: the name of its file.
+        sentence: what the test says.
+        source: the picture itself, as an address that asks nobody.
+    """
+
+    title: str
+    sentence: str
+    source: str
+
+
 def headline(run: Run) -> str:
     """The run in one sentence."""
     failed, passed = run.count("failed"), run.count("passed")
@@ -48,8 +64,13 @@ def headline(run: Run) -> str:
     return "Everything that was tested works"
 
 
-def render(run: Run) -> str:
-    """The report as one page of HTML that loads nothing."""
+def render(run: Run, raw: Path | None = None) -> str:
+    """The report as one page of HTML that loads nothing.
+
+    Args:
+        run: what was found.
+        raw: directory of what the tests kept; its pictures become part of the page.
+    """
     verdict = verdicts(run.results, run.audit)
     rows = [
         _Row(
@@ -60,7 +81,10 @@ def render(run: Run) -> str:
         for requirement in requirements()
     ]  # fmt: skip
     failures = [result for result in run.results if result.outcome == "failed"]
+    screens = {result.nodeid: _screens(result, raw) for result in run.results} if raw else {}
+    seen = [screen for result in run.results if result.outcome == "passed" for screen in screens.get(result.nodeid, ())]
     sections = [("failures", "What failed")] * bool(failures) + [("requirements", "What is proven")]
+    sections += [("screens", "What people see")] * bool(seen)
     sections += [("flows", "Hosts and flows")] * bool(run.hosts) + [("audit", "What the audit saw")] * bool(run.audit)
     sections += [("memory", "Idle memory")] * bool(run.memory)
     environment = jinja2.Environment(
@@ -68,9 +92,22 @@ def render(run: Run) -> str:
     )
     return environment.get_template("report.html.j2").render(
         run={**_shallow(run), "flows": _flows(run)}, headline=headline(run), rows=rows, failures=failures,
+        screens=screens, seen=seen,
         counts={kind: sum(row.verdict == kind for row in rows) for kind in ("proven", "failed", "not covered")},
         groups=_GROUPS, sections=[*sections, ("timings", "How long it took")], picture=draw(run.hosts, run.flows),
     )  # fmt: skip
+
+
+def _screens(result: Result, raw: Path) -> list[_Screen]:
+    """The pictures that a test kept, in its order."""
+    files = [raw / name for name in result.evidence if name.endswith(".png")]
+    return [
+        _Screen(
+            file.stem.replace("-", " ").capitalize(), result.sentence,
+            f"data:image/png;base64,{base64.b64encode(file.read_bytes()).decode()}",
+        )
+        for file in files if file.is_file()
+    ]  # fmt: skip
 
 
 def _shallow(run: Run) -> dict[str, Any]:
@@ -90,7 +127,7 @@ def write(directory: Path, run: Run) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "report.json").write_text(run.as_json(), encoding="utf-8")
     page = directory / "report.html"
-    page.write_text(render(run), encoding="utf-8")
+    page.write_text(render(run, directory / "raw"), encoding="utf-8")
     return page
 
 

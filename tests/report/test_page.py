@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from dataclasses import replace
@@ -108,6 +109,38 @@ def test_what_idle_hosts_hold_stands_there_the_largest_first(run: Run) -> None:
     assert "reserve: not known: No route to host" in text
     assert "on other hosts of the lab too" in text
     assert "of the lab" not in render(replace(run, environment="production"))
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    """What two tests kept: a picture each."""
+    for name in ("portal/menu.png", "sieve/failure-1.png"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_bytes(b"\x89PNG picture")
+    return tmp_path
+
+
+def with_pictures(run: Run) -> Run:
+    one, two, *others = run.results
+    return replace(run, results=(replace(one, evidence=("portal/menu.png", "portal/gone.png", "portal/x.txt")),
+                                 replace(two, evidence=("sieve/failure-1.png",)), *others))  # fmt: skip
+
+
+def test_screenshots_are_part_of_the_page_and_say_what_they_show(run: Run, raw: Path) -> None:
+    text = render(with_pictures(run), raw)
+    shown = {image["alt"]: str(image["src"]) for image in Page(text).named("img")}
+    assert set(shown) == {"Screenshot: Menu", "The screen: Failure 1"}
+    assert {base64.b64decode(src.removeprefix("data:image/png;base64,")) for src in shown.values()} == {
+        b"\x89PNG picture"
+    }
+    assert text.index("The screen: Failure 1") < text.index("What people see</h2>") < text.index("Screenshot: Menu")
+    assert "img-src data:" in text
+    assert "https:" not in text
+
+
+def test_a_run_without_screenshots_has_no_room_for_them(run: Run, raw: Path) -> None:
+    assert "What people see" not in render(run, raw)
+    assert "What people see" not in render(with_pictures(run))
 
 
 def test_a_run_without_hosts_or_audit_has_a_page_too(run: Run) -> None:
