@@ -29,6 +29,8 @@ dns_app = typer.Typer(no_args_is_help=True, help="An organisation's DNS records.
 app.add_typer(dns_app, name="dns")
 people_app = typer.Typer(no_args_is_help=True, help="People, functional mailboxes and groups in the directory.")
 app.add_typer(people_app, name="people")
+app_password_app = typer.Typer(no_args_is_help=True, help="Passwords of a person's programs and telephones, one each.")
+people_app.add_typer(app_password_app, name="app-password")
 test_app = typer.Typer(help="Everything that CI runs, or a part of it.")
 app.add_typer(test_app, name="test")
 
@@ -300,6 +302,43 @@ def people_password(uid: str, inventory: Inventory_ = LAB, organisation: Organis
 
     file = people.reset_password(load(inventory), uid, organisation=organisation)
     print(f"new password, to be handed over once: {file}")
+
+
+Use = Annotated[list[str] | None, typer.Option("--for", help="mail, calendar or mobile; several: all, if not said.")]
+
+
+@app_password_app.command("add")
+def app_password_add(
+    uid: str, device: str, use: Use = None, inventory: Inventory_ = LAB, organisation: Organisation_ = None
+) -> None:
+    """Make the password of a program or telephone and print it, once: it is kept nowhere."""
+    from deploy import people
+    from deploy.inventory import load
+
+    uses = use or list(people.USES)
+    print(people.add_app_password(load(inventory), uid, device, uses, organisation=organisation))
+
+
+@app_password_app.command("list")
+def app_password_list(uid: str, inventory: Inventory_ = LAB, organisation: Organisation_ = None) -> None:
+    """Print which programs and telephones have a password, since when, and for what."""
+    from deploy import people
+    from deploy.inventory import load
+
+    for device in people.app_passwords(load(inventory), uid, organisation=organisation):
+        print(f"{device.since}  {', '.join(device.protocols):<18} {device.name}")
+
+
+@app_password_app.command("withdraw")
+def app_password_withdraw(
+    uid: str, device: str, inventory: Inventory_ = LAB, organisation: Organisation_ = None
+) -> None:  # fmt: skip
+    """End the password of a program or telephone that is lost or no longer used."""
+    from deploy import people
+    from deploy.inventory import load
+
+    gone = people.withdraw_app_password(load(inventory), uid, device, organisation=organisation)
+    print(f"{uid}: {gone.name} is out")
 
 
 @people_app.command("disable")

@@ -51,7 +51,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     def order(item: pytest.Item) -> int:
         if item.get_closest_marker("lab"):
             return 3
-        return 2 if "wrong_passwords" in item.fixturenames else int(item.path.stem == "test_people")  # type: ignore[attr-defined]
+        guesses = item.path.stem == "test_app_passwords" or "wrong_passwords" in item.fixturenames  # type: ignore[attr-defined]
+        return 2 if guesses else int(item.path.stem == "test_people")
 
     items.sort(key=order)
 

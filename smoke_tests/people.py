@@ -7,15 +7,15 @@ import datetime
 import re
 import secrets
 import smtplib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.message import EmailMessage
 from email.utils import formatdate
 from typing import TypeAlias
 
 from deploy.errors import Refused
-from deploy.people import Directory, Entry, Group, Mailbox, Person, new_password
+from deploy.people import USES, Directory, Entry, Group, Mailbox, Person, new_password
 from smoke_tests.clients import smtp
 from smoke_tests.clients.imap import Imap, ImapError
 from smoke_tests.target import Organisation
@@ -103,12 +103,23 @@ class People:
         """Make somebody who can log in."""
         uid = f"{self.seat}-{uid}"
         entry = Person(uid, given_name, surname, f"{uid}@{self.organisation.domain}", aliases, groups, quota)
-        password = new_password()
-        account = Account(uid, entry.name, entry.mail, aliases, password, password, self.organisation)
+        account = Account(uid, entry.name, entry.mail, aliases, new_password(), new_password(), self.organisation)
         self.add(entry, account.password)
+        self.let_in(account)
         empty(account)
         self._stack.callback(empty, account)
         self._stack.callback(account.hang_up)
+        return account
+
+    def let_in(self, account: Account, device: str = "rooktest", uses: Collection[str] = tuple(USES)) -> Account:
+        """Let a program of somebody in with the application password; for another device with another one.
+
+        Returns:
+            The account as that device knows it.
+        """
+        if device != "rooktest":
+            account = replace(account, app_password=new_password(), _connections={})
+        self._directory.add_device(account.uid, device, uses, account.app_password)
         return account
 
     def _remove(self, uid: str) -> None:

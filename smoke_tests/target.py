@@ -20,6 +20,7 @@ class Organisation:
         hosts: hosts by capability.
         people: it has a directory.
         dkim_selector: of the key that its mail is signed with.
+        directory_password: programs may say the person's own password too.
     """
 
     id: str
@@ -31,6 +32,7 @@ class Organisation:
     hosts: Mapping[str, list[str]]
     people: bool
     dkim_selector: str
+    directory_password: bool
 
     def served(self, key: str) -> str:
         """A public name; a test that needs one that the organisation does without is skipped."""

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import smtplib
 from contextlib import ExitStack
 
+import pytest
+
+from deploy.inventory import Inventory, secrets
 from deploy.people import Directory
 from smoke_tests.clients import smtp
-from smoke_tests.clients.imap import ImapError
+from smoke_tests.clients.imap import Imap, ImapError
+from smoke_tests.clients.portal import Portal
 from smoke_tests.clients.waiting import wait_until
+from smoke_tests.groupware import Webmail
 from smoke_tests.people import Account, People, by_id, letter
 from smoke_tests.target import Organisation, Target
+from smoke_tests.ways_in import all_ways, open_ways
 
-
-def logs_in(account: Account) -> bool:
-    """Whether somebody can read and send."""
-    try:
-        account.imap().close()
-        account.hang_up()
-        account.outgoing()
-    except (ImapError, smtplib.SMTPAuthenticationError):
-        return False
-    return True
+SOON = 60.0
+"""Seconds in which somebody disabled is out everywhere."""
 
 
 def takes_mail(account: Account, stranger: str) -> smtp.Reply:
@@ -41,18 +38,45 @@ def test_somebody_disabled_is_out_and_comes_back_with_the_mail(
         assert bram.send(message).accepted
         mailbox = els.imap()
         mailbox.wait_for(*by_id(message))
-        mailbox.close()
 
         directory.disable(els.uid)
         wait_until(lambda: takes_mail(els, target.stranger).refused, "mail for somebody disabled is refused")
-        wait_until(lambda: not logs_in(els), "somebody disabled cannot log in")
+        wait_until(lambda: not mailbox.alive, "the open connection of somebody disabled ends")
+        assert open_ways(els) == frozenset()
 
         directory.enable(els.uid)
         wait_until(lambda: takes_mail(els, target.stranger).accepted, "mail for somebody enabled is taken")
-        wait_until(lambda: logs_in(els), "somebody enabled can log in with the password of before")
+        wait_until(lambda: open_ways(els) == all_ways(els), "every way is open again, with the passwords of before",
+                   seconds=SOON)  # fmt: skip
         mailbox = els.imap()
         assert mailbox.search(*by_id(message))
         mailbox.close()
+
+
+def test_what_somebody_disabled_has_open_in_the_browser_ends(
+    directory: Directory, home: Organisation, seat: str, inventory: Inventory
+) -> None:
+    client = f"https://{home.served('groupware')}/SOGo/"
+    secret = secrets.read(inventory)[home.id]["lemonldap_sogo_secret"]
+    with ExitStack() as stack:
+        wil = People(stack, directory, home, seat).person("wil", "Wil", "Proef")
+        webmail, browser = Webmail(home, wil), Portal(home.served("sso"))
+        assert webmail.enter().status == 200
+        browser.log_in(wil.uid, wil.password)
+        token = browser.token("sogo", secret, client)
+        Imap(home.mail, wil.uid, token=token).close()
+        assert webmail.is_open
+
+        directory.disable(wil.uid)
+        wait_until(lambda: not browser.logged_in, "the session at the portal ends", seconds=SOON)
+        wait_until(lambda: not webmail.is_open, "the webmail that was open ends", seconds=SOON)
+        with pytest.raises(ImapError):
+            Imap(home.mail, wil.uid, token=token)
+
+        directory.enable(wil.uid)
+        with pytest.raises(ImapError):
+            Imap(home.mail, wil.uid, token=token)
+        wait_until(lambda: Webmail(home, wil).enter().status == 200, "who is enabled comes in again", seconds=SOON)
 
 
 def test_somebody_removed_is_unknown(directory: Directory, home: Organisation, seat: str, target: Target) -> None:
@@ -60,7 +84,7 @@ def test_somebody_removed_is_unknown(directory: Directory, home: Organisation, s
         people = People(stack, directory, home, seat)
         account = people.person("fien", "Fien", "Proef")
         assert takes_mail(account, target.stranger).accepted
-        assert logs_in(account)
+        assert open_ways(account) == all_ways(account)
         directory.remove(account.uid)
         wait_until(lambda: takes_mail(account, target.stranger).refused, "mail for somebody removed is refused")
-        assert not logs_in(account)
+        assert open_ways(account) == frozenset()

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
+from urllib.parse import urlparse
 
 import pytest
 
 from deploy.people import Directory, new_password
 from smoke_tests.clients import http
 from smoke_tests.clients.portal import SESSION, Portal, code, wrong_code
+from smoke_tests.clients.waiting import wait_until
+from smoke_tests.groupware import Webmail
 from smoke_tests.people import Account, People, Staff
 from smoke_tests.target import Organisation
 
@@ -105,6 +108,25 @@ def test_logging_out_ends_the_session_also_for_a_copied_cookie(sso: str, bram: A
     assert thief.logged_in
     portal.log_out()
     assert not thief.logged_in
+
+
+def test_who_logs_out_at_the_portal_is_out_of_the_webmail(home: Organisation, bram: Account) -> None:
+    webmail = Webmail(home, bram)
+    webmail.enter()
+    assert webmail.is_open
+    webmail.portal.log_out()
+    wait_until(lambda: not webmail.is_open, "the webmail ends", seconds=60)
+
+
+def test_who_logs_out_of_the_webmail_is_out_of_the_portal(home: Organisation, bram: Account) -> None:
+    webmail = Webmail(home, bram)
+    webmail.enter()
+    assert webmail.portal.logged_in
+    end = webmail.browser.page(f"/SOGo/so/{bram.uid}/logoff").headers["location"]
+    assert urlparse(end).hostname == webmail.portal.host
+    webmail.portal.page(f"{urlparse(end).path}?{urlparse(end).query}")
+    assert not webmail.portal.logged_in
+    assert not webmail.is_open
 
 
 def test_a_disabled_person_cannot_log_in(portal: Portal, directory: Directory, clara: Account) -> None:

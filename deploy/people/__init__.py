@@ -17,13 +17,15 @@ from pathlib import Path
 from deploy.inventory import Inventory
 from deploy.paths import CONFIG
 from deploy.people import sheet
+from deploy.people.devices import USES, Device
 from deploy.people.directory import Applied, Directory, new_password
 from deploy.people.entries import Entry, Group, Mailbox, Person
 from deploy.people.reaching import session
 
 __all__ = [
-    "Applied", "Directory", "Entry", "Group", "Imported", "Mailbox", "Person", "add", "aliases", "disable", "enable",
-    "entries", "import_file", "members", "new_password", "remove", "reset_password", "session",
+    "USES", "Applied", "Device", "Directory", "Entry", "Group", "Imported", "Mailbox", "Person", "add",
+    "add_app_password", "aliases", "app_passwords", "disable", "enable", "entries", "import_file", "members",
+    "new_password", "remove", "reset_password", "session", "withdraw_app_password",
 ]  # fmt: skip
 
 
@@ -121,6 +123,41 @@ def aliases(
     """Give further addresses to an entry or take them away; return the entry as it is then."""
     with session(inventory, organisation) as directory:
         return directory.set_aliases(uid, add=add, remove=remove)
+
+
+def app_passwords(inventory: Inventory, uid: str, *, organisation: str | None = None) -> list[Device]:
+    """The programs and telephones of a person that have a password of their own."""
+    with session(inventory, organisation) as directory:
+        return directory.devices(uid)
+
+
+def add_app_password(
+    inventory: Inventory, uid: str, device: str, uses: Collection[str], *, organisation: str | None = None
+) -> str:
+    """Make the password of a program or telephone; it is returned this once and kept nowhere.
+
+    Args:
+        inventory: where the organisation stands.
+        uid: the person.
+        device: what the person calls it.
+        uses: of `USES`.
+        organisation: its id.
+
+    Raises:
+        Refused: there is no such person, no such use, or the device has one already.
+    """
+    with session(inventory, organisation) as directory:
+        password = new_password()
+        directory.add_device(uid, device, uses, password)
+        return password
+
+
+def withdraw_app_password(
+    inventory: Inventory, uid: str, device: str, *, organisation: str | None = None
+) -> Device:  # fmt: skip
+    """End the password of a program or telephone, and with it what is open by it."""
+    with session(inventory, organisation) as directory:
+        return directory.remove_device(uid, device)
 
 
 class _Handover:

@@ -14,6 +14,8 @@ from ldap3.core.exceptions import LDAPException, LDAPNoSuchObjectResult, LDAPOpe
 from ldap3.utils.dn import parse_dn
 
 from deploy.errors import Finding, Refused
+from deploy.people import devices
+from deploy.people.devices import Device
 from deploy.people.entries import Entry, Group, Mailbox, Person, addresses
 from deploy.people.sheet import Taken, faults
 
@@ -188,13 +190,72 @@ class Directory:
 
     def set_password(self, uid: str, password: str) -> None:
         """Give a person another password; a lock because of wrong passwords ends."""
-        person = self.entry(uid)
-        if not isinstance(person, Person):
-            raise Refused(Finding(uid, f"a {person.kind} has no password", "name a person"))
+        person = self._person(uid)
         changes: dict[str, Any] = {"userPassword": [(ldap3.MODIFY_REPLACE, [password])]}
         if not person.disabled:
             changes["pwdAccountLockedTime"] = [(ldap3.MODIFY_REPLACE, [])]
         self._modify(self._dn(person), changes)
+
+    # -- application passwords ----------------------------------------------------------------------------------
+
+    def devices(self, uid: str) -> list[Device]:
+        """The programs and telephones of a person that have a password of their own, by name.
+
+        Raises:
+            Refused: there is no such person.
+        """
+        dn = self._dn(self._person(uid))
+        with _refusing(dn):
+            self._ldap.search(dn, "(objectClass=*)", ldap3.BASE, attributes=["bswDevice"])
+        found = map(Device.read, _all(self._ldap.response[0]["raw_attributes"], "bswDevice"))
+        return sorted(found, key=lambda device: device.name.casefold())
+
+    def add_device(self, uid: str, name: str, uses: Collection[str], password: str) -> Device:
+        """Let a program or telephone of a person in with a password of its own.
+
+        Args:
+            uid: the person.
+            name: what the person calls the device; has no other yet.
+            uses: what the password is for, see `devices.USES`.
+            password: a random one (`new_password`); only its digest is kept.
+
+        Raises:
+            Refused: there is no such person, or no such use, or the device has one already.
+        """
+        device = Device.of(name, uses, password)
+        wrong = [Finding(uid, what, remedy) for what, remedy in devices.faults(name, uses)]
+        if any(device.name.casefold() == other.name.casefold() for other in self.devices(uid)):
+            remedy = f"withdraw it first: bsw people app-password withdraw {uid} {device.name!r}"
+            wrong.append(Finding(uid, f"{device.name!r} has a password already", remedy))
+        if wrong:
+            raise Refused(wrong)
+        self._devices(uid, ldap3.MODIFY_ADD, device)
+        return device
+
+    def remove_device(self, uid: str, name: str) -> Device:
+        """Withdraw the password of a program or telephone.
+
+        Raises:
+            Refused: there is no such person, or no such device.
+        """
+        for device in self.devices(uid):
+            if device.name.casefold() == " ".join(name.split()).casefold():
+                self._devices(uid, ldap3.MODIFY_DELETE, device)
+                return device
+        remedy = f"bsw people app-password list {uid}"
+        raise Refused(Finding(uid, f"no device {name!r} has a password", remedy))
+
+    def _devices(self, uid: str, verb: str, device: Device) -> None:
+        changes = {"bswAppPassword": [(verb, device.passwords)], "bswDevice": [(verb, [device.value])]}
+        self._modify(f"uid={uid},ou=people,{self.base}", changes)
+
+    def _person(self, uid: str) -> Person:
+        entry = self.entry(uid)
+        if not isinstance(entry, Person):
+            raise Refused(Finding(uid, f"a {entry.kind} has no password", "name a person"))
+        return entry
+
+    # -- more of an entry ---------------------------------------------------------------------------------------
 
     def set_aliases(self, uid: str, *, add: Collection[str] = (), remove: Collection[str] = ()) -> Entry:
         """Give further addresses to an entry, or take them away.

@@ -100,6 +100,10 @@ def target(inventory: Inventory) -> dict[str, Any]:
                 "hosts": {c: [h.name for h in organisation.running(c)] for c in organisation.components},
                 "people": bool(organisation.running("directory")),
                 "dkim_selector": next((h.variables.get(*DKIM_SELECTOR) for h in organisation.running("mail")), ""),
+                "directory_password": any(
+                    h.variables.get("dovecot_directory_password", "sso" not in h.runs)
+                    for h in organisation.running("mail")
+                ),
             }
             for organisation in inventory.organisations.values()
         },

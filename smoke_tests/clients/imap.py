@@ -24,9 +24,13 @@ class ImapError(Exception):
 class Imap:
     """A user's connection to the mail store (IMAP4rev1 over TLS, port 993)."""
 
-    def __init__(self, host: str, user: str, password: str, port: int = 993) -> None:
-        self._connection = imaplib.IMAP4_SSL(host, port, ssl_context=context(), timeout=TIMEOUT)
-        self._ask(self._connection.login, user, password)
+    def __init__(self, host: str, user: str, password: str = "", *, token: str = "") -> None:
+        self._connection = imaplib.IMAP4_SSL(host, 993, ssl_context=context(), timeout=TIMEOUT)
+        if token:  # of the portal (RFC 7628)
+            said = f"n,a={user},\1auth=Bearer {token}\1\1".encode()
+            self._ask(self._connection.authenticate, "OAUTHBEARER", lambda _: said)
+        else:
+            self._ask(self._connection.login, user, password)
         self._folder = ""
 
     def close(self) -> None:

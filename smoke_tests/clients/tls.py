@@ -13,7 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-TIMEOUT = 10.0
+TIMEOUT = 30.0
+"""Seconds; a mail server lets whoever was wrong wait for up to seventeen."""
 
 
 @functools.cache
@@ -24,7 +25,7 @@ def context() -> ssl.SSLContext:
     return made
 
 
-def open_port(host: str, port: int, *, seconds: float = TIMEOUT) -> bool:
+def open_port(host: str, port: int, *, seconds: float = 10.0) -> bool:
     """Whether something accepts connections there."""
     try:
         with socket.create_connection((host, port), timeout=seconds):

@@ -1,12 +1,35 @@
-"""Dovecot without its directory: what is open, to whom, and what the effective configuration says."""
+"""Dovecot with its directory: what is open, to whom, which password opens it, and what is really configured."""
 
+import hashlib
 import re
+from collections.abc import Iterator
 from shlex import quote
 from typing import Any
 
 import pytest
 
 DECODE = "/usr/local/lib/bsw/decode2text"
+BASE = "dc=voorbeeld,dc=test"
+OWN, RANDOM = "een lang genoeg wachtwoord", "Kq7x-9dMe-Tt4w-ZbUy-hG2c"
+PERSON = """dn: uid={uid},ou=people,{base}
+objectClass: inetOrgPerson
+objectClass: bswPerson
+uid: {uid}
+cn: {uid}
+sn: {uid}
+mail: {uid}@voorbeeld.test
+bswStatus: active
+userPassword: {own}
+bswAppPassword: imap:{digest}
+bswDevice: {digest} 2026-01-02 imap laptop
+
+"""
+GROUP = """dn: cn={cn},ou=groups,{base}
+objectClass: groupOfNames
+cn: {cn}
+member: {member}
+
+"""
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +63,51 @@ def test_the_sockets_for_postfix_are_for_mail_transport_alone(host: Any) -> None
         assert (socket.is_socket, socket.group, socket.mode) == (True, "mail-transport", 0o660), name
 
 
-def test_nobody_logs_in_without_the_directory(host: Any) -> None:
-    assert host.run("doveadm auth test anna x").rc != 0
+@pytest.fixture(scope="module")
+def people(host: Any) -> Iterator[None]:
+    """Bea and Kees; Kees must have a second factor because a team that he is in must."""
+    digest = hashlib.sha256(RANDOM.encode()).hexdigest()
+    entries = "".join(PERSON.format(uid=uid, base=BASE, own=OWN, digest=digest) for uid in ("bea", "kees"))
+    entries += GROUP.format(cn="team", base=BASE, member=f"uid=kees,ou=people,{BASE}")
+    entries += GROUP.format(cn="beheerders", base=BASE, member=f"cn=team,ou=groups,{BASE}")
+    connect = "-Q -Y EXTERNAL -H ldapi:///"
+    host.check_output("printf %%s %s | ldapadd " + connect, entries)
+    yield
+    names = " ".join(re.findall("^dn: (.*)$", entries, re.MULTILINE))
+    host.check_output(f"ldapdelete {connect} {names}")
+
+
+@pytest.mark.usefixtures("people")
+@pytest.mark.parametrize(
+    ("uid", "password", "protocol", "good"),
+    [
+        ("bea", OWN, "imap", True),
+        ("bea", RANDOM, "imap", True),
+        ("bea@voorbeeld.test", RANDOM, "imap", True),
+        ("bea", RANDOM, "smtp", False),
+        ("bea", "", "imap", False),
+        ("bea", "*", "imap", False),
+        ("kees", RANDOM, "imap", True),
+        ("kees", OWN, "imap", False),
+        ("niemand", RANDOM, "imap", False),
+    ],
+)
+def test_which_password_opens_what(host: Any, uid: str, password: str, protocol: str, good: bool) -> None:
+    tried = host.run("doveadm auth test -x service=%s %s %s", protocol, uid, password)
+    assert (tried.rc == 0) is good, tried.stdout
+
+
+@pytest.mark.usefixtures("people")
+def test_who_is_disabled_has_no_password(host: Any) -> None:
+    change = f"dn: uid=bea,ou=people,{BASE}\nchangetype: modify\nreplace: bswStatus\nbswStatus: %s\n"
+    modify = "printf %s | ldapmodify -Q -Y EXTERNAL -H ldapi:///"
+    host.check_output(modify.replace("%s", quote(change % "disabled")))
+    try:
+        for password in (OWN, RANDOM):
+            assert host.run("doveadm auth test -x service=imap bea %s", password).rc != 0
+        assert host.run("doveadm user bea").rc == 0, "an administrator still finds the mail"
+    finally:
+        host.check_output(modify.replace("%s", quote(change % "active")))
 
 
 def test_mail_is_on_disk_before_it_is_acknowledged(effective: dict[str, str]) -> None:
@@ -94,6 +160,6 @@ def test_a_broken_document_is_no_error(host: Any) -> None:
         assert host.run(f"echo geen document | {DECODE} {kind}").rc == 0
 
 
-def test_access_waits_for_the_directory(host: Any) -> None:
+def test_access_follows_the_directory(host: Any) -> None:
     assert host.service("dovecot-access").is_running
     assert host.file("/var/lib/dovecot-access/acl").exists

@@ -90,6 +90,18 @@ def test_an_event_is_kept_in_the_database(host: Any, bea: tuple[str, str]) -> No
     assert ask(host, 443, "DELETE", path, login=bea)[0] in (200, 204)
 
 
+def test_who_never_logged_in_has_a_calendar(host: Any) -> None:
+    connect = "-Q -Y EXTERNAL -H ldapi:///"
+    somebody = PERSON.format(password=PASSWORD).replace("bea", "cees")
+    host.check_output("printf %%s %s | ldapadd " + connect, somebody)
+    try:
+        query = "SELECT c_foldername FROM sogo_folder_info WHERE c_path = '/Users/cees/Calendar/personal'"
+        until = f'until runuser -u postgres -- psql -At sogo -c "{query}" | grep .; do sleep 0.1; done'
+        assert host.check_output("timeout 10 sh -c %s", until) == "Persoonlijke agenda"
+    finally:
+        host.check_output(f"ldapdelete {connect} uid=cees,ou=people,dc=voorbeeld,dc=test")
+
+
 def test_few_big_tables(host: Any) -> None:
     tables = host.check_output("runuser -u postgres -- psql -At sogo -c %s", "SELECT tablename FROM pg_tables "
                                "WHERE schemaname = 'public' ORDER BY 1").split()  # fmt: skip
