@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Iterator
+from contextlib import ExitStack
 from email.message import EmailMessage
 from urllib.parse import urlparse
 
 import pytest
 
+from deploy.people import Directory
 from deploy.report.evidence import Evidence
 from smoke_tests.clients.imap import Imap
 from smoke_tests.clients.waiting import wait_until
-from smoke_tests.groupware import TOMORROW, CalendarOf, WebmailOf, answer, answered, event, guests, lines
-from smoke_tests.people import Account, MailboxOf, Staff, letter
+from smoke_tests.conftest import LabHost
+from smoke_tests.groupware import TOMORROW, Calendar, CalendarOf, WebmailOf, answer, answered, event, guests, lines
+from smoke_tests.people import Account, MailboxOf, People, Staff, letter
+from smoke_tests.target import Organisation
 
 pytestmark = pytest.mark.requirement("MBGROUPWARE-01")
 
@@ -68,6 +73,25 @@ def test_a_colleague_accepts_and_the_organiser_sees_it(
     hers.remove(uid)
     wait_for_meeting(mailbox_of(bram), uid, "CANCEL")
     wait_until(lambda: not his.find(uid), "what is cancelled is gone")
+
+
+@pytest.fixture
+def nina(directory: Directory, home: Organisation, seat: str, lab_host: LabHost) -> Iterator[Account]:
+    """Somebody new, who has never seen the groupware."""
+    # somebody of that name may have had a calendar in another run
+    lab_host(home.hosts["groupware"][0], f"runuser -u sogo -- sogo-tool remove {seat}-nina", check=False)
+    with ExitStack() as stack:
+        yield People(stack, directory, home, seat).person("nina", "Nina", "Nieuw")
+
+
+def test_who_never_logged_in_finds_the_invitation(calendar_of: CalendarOf, anna: Account, nina: Account) -> None:
+    hers = calendar_of(anna)
+    there = f"/SOGo/dav/{nina.uid}/Calendar/personal/"
+    wait_until(lambda: hers.dav.ask("PROPFIND", there, depth="0").status == 207, "she has a calendar", seconds=5)
+    uid = secrets.token_hex(8)
+    assert hers.put(uid, event(uid, f"Overleg {uid}", more=guests(anna, nina))).status == 201
+    assert answer(Calendar.own(nina).wait_for(uid), nina.address) == "NEEDS-ACTION"
+    hers.remove(uid)
 
 
 def test_another_organisation_is_invited_and_answers(
