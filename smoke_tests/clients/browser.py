@@ -19,6 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, expect, sync_playwright
 
+from smoke_tests.clients.portal import code
 from smoke_tests.clients.tls import TIMEOUT
 from smoke_tests.clients.waiting import PATIENCE
 from smoke_tests.people import Account
@@ -121,13 +122,59 @@ class Visitor:
 
     def log_out(self) -> None:
         """Leave by the portal's menu."""
-        self.open_portal().get_by_role("tab", name="Afmelden").click()
+        self.open_portal().get_by_role("link", name="Afmelden").click()
         self.page.get_by_role("button", name="Ik weet het zeker").click()
         expect(self.page.get_by_text("U bent afgemeld")).to_be_visible()
 
+    def product(self, name: str) -> Locator:
+        """An entry of the portal's menu."""
+        return self.page.get_by_role("link").filter(has=self.page.get_by_role("heading", name=name, exact=True))
+
+    def see_menu(self) -> None:
+        """Wait until the portal shows its menu: the log-in was enough."""
+        expect(self.product("E-mail en agenda")).to_be_visible()
+
+    def open_second_factors(self) -> Page:
+        """From the portal's menu to the page of second factors."""
+        self.open_portal().get_by_text("Aangemeld als").click()
+        self.page.get_by_role("link", name="Tweede factor").click()
+        expect(self.page.get_by_role("link", name="App voor codes")).to_be_visible()
+        return self.page
+
+    def register_app(self) -> str:
+        """Register an app for codes; return its secret, in base 32."""
+        self.open_second_factors().get_by_role("link", name="App voor codes").click()
+        shown = self.page.locator("#secret")
+        expect(shown).not_to_be_empty()
+        secret = "".join(shown.inner_text().split())
+        self.enter_code(secret, "Registreren")
+        expect(self.page.get_by_text("Uw tweede factor is geregistreerd")).to_be_visible()
+        return secret
+
+    def enter_code(self, secret: str, button: str = "Aanmelden") -> Page:
+        """Type the code that the app shows now."""
+        self.page.get_by_role("textbox", name=re.compile("code", re.IGNORECASE)).fill(code(secret))
+        self.page.get_by_role("button", name=button).click()
+        return self.page
+
+    def plug_in_key(self) -> None:
+        """Give this page a security key whose button is pressed at once (WebAuthn, 11)."""
+        devices = self.context.new_cdp_session(self.page)
+        devices.send("WebAuthn.enable")
+        devices.send("WebAuthn.addVirtualAuthenticator", {"options": {
+            "protocol": "ctap2", "transport": "usb", "hasUserVerification": True, "isUserVerified": True,
+            "automaticPresenceSimulation": True,
+        }})  # fmt: skip
+
+    def register_key(self) -> None:
+        """Register the security key that is plugged in."""
+        self.open_second_factors().get_by_role("link", name="Beveiligingssleutel").click()
+        expect(self.page.get_by_text("Uw tweede factor is geregistreerd")).to_be_visible()
+
     def open_webmail(self) -> Page:
         """From the portal's menu to the mailbox, until the list of mails is there."""
-        self.open_portal().get_by_role("link", name="E-mail en agenda").click()
+        self.open_portal()
+        self.product("E-mail en agenda").click()
         expect(self.folder("Postvak IN")).to_be_visible()
         return self.page
 
@@ -137,9 +184,21 @@ class Visitor:
         expect(self.page.get_by_role("button", name="Vandaag")).to_be_visible()
         return self.page
 
+    def open_absence(self) -> Page:
+        """From the webmail to the page of out-of-office notices."""
+        self.page.get_by_role("link", name="Voorkeuren").click()
+        self.page.get_by_role("link", name="email Mail", exact=True).click()
+        self.page.get_by_role("tab", name="Afwezigheid").click()
+        return self.page
+
+    def save(self) -> None:
+        """Save the preferences that are on the screen."""
+        self.page.get_by_role("button", name="save").click()
+        expect(self.page.get_by_text("Voorkeuren opgeslagen")).to_be_visible()
+
     def folder(self, name: str) -> Locator:
         """A folder in the webmail's list."""
-        return self.page.get_by_role("button", name=re.compile(rf"\b{re.escape(name)}$"))
+        return self.page.get_by_role("button", name=re.compile(rf"\b{re.escape(name)}( \d+)?$"))
 
     def faults(self) -> list[str]:
         """What keeps people out of this page, as axe-core finds it: faults that it calls serious or critical."""
