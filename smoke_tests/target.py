@@ -20,6 +20,7 @@ class Organisation:
         hosts: hosts by capability.
         people: it has a directory.
         dkim_selector: of the key that its mail is signed with.
+        second_factor_groups: groups whose members need a second factor.
         directory_password: programs may say the person's own password too.
     """
 
@@ -32,6 +33,7 @@ class Organisation:
     hosts: Mapping[str, list[str]]
     people: bool
     dkim_selector: str
+    second_factor_groups: list[str]
     directory_password: bool
 
     def served(self, key: str) -> str:

@@ -9,6 +9,7 @@ from urllib.parse import urlparse
 
 import pytest
 
+from deploy.inventory import Inventory, secrets
 from deploy.people import Directory, new_password
 from smoke_tests.clients import http
 from smoke_tests.clients.portal import SESSION, Portal, code, wrong_code
@@ -98,6 +99,27 @@ def test_a_second_factor_is_asked_for_once_it_is_registered(sso: str, eva: Accou
     accepted = Portal(sso)
     accepted.second_factor(accepted.log_in(eva.uid, eva.password), code(secret))
     assert accepted.logged_in
+
+
+@pytest.mark.requirement("MBPORTAL-02")
+def test_who_must_have_a_second_factor_gets_nowhere_without(
+    sso: str, directory: Directory, home: Organisation, seat: str, inventory: Inventory
+) -> None:
+    if not home.second_factor_groups:
+        pytest.skip("the inventory asks nobody for a second factor")
+    client = ("sogo", secrets.read(inventory)[home.id]["lemonldap_sogo_secret"])
+    back = f"https://{home.served('groupware')}/SOGo/"
+    with ExitStack() as stack:
+        people = People(stack, directory, home, seat)
+        beheerder = people.person("bea", "Bea", "Proef", groups=(home.second_factor_groups[0],))
+        portal = Portal(sso)
+        portal.log_in(beheerder.uid, beheerder.password)
+        with pytest.raises(AssertionError, match="gives no code"):
+            portal.token(*client, back)
+        secret = portal.register_app()
+        again = Portal(sso)
+        again.second_factor(again.log_in(beheerder.uid, beheerder.password), code(secret))
+        assert again.token(*client, back)
 
 
 def test_logging_out_ends_the_session_also_for_a_copied_cookie(sso: str, bram: Account) -> None:

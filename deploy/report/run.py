@@ -100,6 +100,11 @@ def target(inventory: Inventory) -> dict[str, Any]:
                 "hosts": {c: [h.name for h in organisation.running(c)] for c in organisation.components},
                 "people": bool(organisation.running("directory")),
                 "dkim_selector": next((h.variables.get(*DKIM_SELECTOR) for h in organisation.running("mail")), ""),
+                "second_factor_groups": [
+                    group
+                    for h in organisation.running("sso")
+                    for group in h.variables.get("lemonldap_second_factor_groups", [])
+                ],
                 "directory_password": any(
                     h.variables.get("dovecot_directory_password", "sso" not in h.runs)
                     for h in organisation.running("mail")
