@@ -96,9 +96,13 @@ def test_a_second_factor_is_asked_for_once_it_is_registered(sso: str, eva: Accou
     refused.second_factor(asked, wrong_code(secret))
     assert not refused.logged_in
 
-    accepted = Portal(sso)
-    accepted.second_factor(accepted.log_in(eva.uid, eva.password), code(secret))
+    accepted, seen = Portal(sso), code(secret)
+    accepted.second_factor(accepted.log_in(eva.uid, eva.password), seen)
     assert accepted.logged_in
+
+    thief = Portal(sso)
+    thief.second_factor(thief.log_in(eva.uid, eva.password), seen)
+    assert not thief.logged_in, "a code is good once"
 
 
 @pytest.mark.requirement("MBPORTAL-02")

@@ -148,7 +148,7 @@ def test_a_new_key_logs_nobody_out(host: Any) -> None:
 
 def test_the_key_in_the_clear_is_refused_and_a_client_must_prove_itself(host: Any) -> None:
     ask = (
-        "/oauth2/authorize?response_type=code&client_id=proef&scope=openid&state=s"
+        "/oauth2/authorize?response_type=code&client_id=proef&scope=openid&state=s&nonce=n"
         "&redirect_uri=https%3A%2F%2Fproef.voorbeeld.test%2Fterug"
     )
     script = "log_in('anna', {!r}); say(page({!r})[1].get('Location', ''))"
@@ -157,6 +157,8 @@ def test_the_key_in_the_clear_is_refused_and_a_client_must_prove_itself(host: An
     assert "code=" not in browse(host, script.format(PASSWORD, ask))
     assert "code=" not in browse(host, script.format(PASSWORD, ask + proof + "&code_challenge_method=plain"))
     assert "code=" not in browse(host, script.format(PASSWORD, ask + proof))
+    without = ask.replace("&nonce=n", "") + proof + "&code_challenge_method=S256"
+    assert "code=" not in browse(host, script.format(PASSWORD, without))
 
 
 def test_nothing_manages_it_over_the_web(host: Any) -> None:
