@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 import ssl
 from xml.etree import ElementTree
 
@@ -10,7 +11,7 @@ import pytest
 
 from smoke_tests.clients import http
 from smoke_tests.clients.tls import open_port, refusal, served
-from smoke_tests.target import Organisation
+from smoke_tests.target import Organisation, Target
 
 WEB = ("autoconfig", "autodiscover", "mta-sts", "www")
 
@@ -105,3 +106,12 @@ def test_certificates_are_valid_for_another_week(home: Organisation) -> None:
     for host, port in ((home.mail, 993), (home.served("www"), 443)):
         left = x509.load_der_x509_certificate(served(host, port)).not_valid_after_utc
         assert left - datetime.datetime.now(datetime.UTC) > datetime.timedelta(days=7)
+
+
+def test_the_page_for_people_says_how_to_set_up_a_device(home: Organisation, target: Target) -> None:
+    if target.environment != "lab":
+        pytest.skip("the organisation's own page may stand there")
+    page = http.get(home.served("www")).text
+    assert {home.mail, home.served("groupware"), f"https://{home.served('sso')}/devices"} <= set(
+        re.findall(r"https://[\w./-]+/devices|[\w-]+(?:\.[\w-]+)+", page)
+    )
