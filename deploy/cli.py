@@ -27,7 +27,7 @@ bundle_app = typer.Typer(no_args_is_help=True, help="The signed package source."
 app.add_typer(bundle_app, name="bundle")
 dns_app = typer.Typer(no_args_is_help=True, help="An organisation's DNS records.")
 app.add_typer(dns_app, name="dns")
-people_app = typer.Typer(no_args_is_help=True, help="People, functional mailboxes and groups in the directory.")
+people_app = typer.Typer(no_args_is_help=True, help="People, functional mailboxes, rooms and groups in the directory.")
 app.add_typer(people_app, name="people")
 app_password_app = typer.Typer(no_args_is_help=True, help="Passwords of a person's programs and telephones, one each.")
 people_app.add_typer(app_password_app, name="app-password")
@@ -244,6 +244,26 @@ def people_add_mailbox(
     print(f"{uid}: added, {address}")
 
 
+@people_app.command("add-room")
+def people_add_room(
+    uid: str,
+    name: Annotated[str, typer.Option(help="As people call it.")],
+    group: Annotated[list[str] | None, typer.Option(help="A group whose members read what is booked.")] = None,
+    mail: Annotated[str | None, typer.Option(help="Default: uid@domain.")] = None,
+    inventory: Inventory_ = LAB,
+    organisation: Organisation_ = None,
+) -> None:
+    """Add a room: it is booked by inviting it, and takes one meeting at a time."""
+    from deploy import people
+    from deploy.inventory import load
+
+    loaded = load(inventory)
+    address = mail or f"{uid}@{loaded.organisations.get(organisation or '', loaded.primary).domain}"
+    room = people.Mailbox(uid, name, address, groups=tuple(sorted(group or [])), kind="room")
+    people.add(loaded, room, organisation=organisation)
+    print(f"{uid}: added, {address}")
+
+
 @people_app.command("add-group")
 def people_add_group(
     uid: str,
@@ -363,7 +383,7 @@ def people_enable(uid: str, inventory: Inventory_ = LAB, organisation: Organisat
 
 @people_app.command("remove")
 def people_remove(uid: str, inventory: Inventory_ = LAB, organisation: Organisation_ = None) -> None:
-    """Take a person, mailbox or group out of the directory; the mail stays on the mail host."""
+    """Take a person, mailbox, room or group out of the directory; the mail stays on the mail host."""
     from deploy import people
     from deploy.inventory import load
 
@@ -373,7 +393,7 @@ def people_remove(uid: str, inventory: Inventory_ = LAB, organisation: Organisat
 
 @people_app.command("list")
 def people_list(inventory: Inventory_ = LAB, organisation: Organisation_ = None, as_json: Json = False) -> None:
-    """Print groups, functional mailboxes and people."""
+    """Print groups, functional mailboxes, people and rooms."""
     from deploy import people
     from deploy.inventory import load
 

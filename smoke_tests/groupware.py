@@ -11,6 +11,7 @@ from urllib.parse import quote, urlparse
 
 import pytest
 
+from deploy.people import Mailbox
 from smoke_tests.clients.dav import SPACES, Dav
 from smoke_tests.clients.http import Response
 from smoke_tests.clients.portal import Page, Portal
@@ -38,11 +39,12 @@ def event(
     ))  # fmt: skip
 
 
-def guests(organiser: Account, *invited: Account, answer: str = "NEEDS-ACTION") -> tuple[str, ...]:
-    """Who calls the meeting and who is asked to come, as lines of an event."""
+def guests(organiser: Account, *invited: Account | Mailbox, answer: str = "NEEDS-ACTION") -> tuple[str, ...]:
+    """Who calls the meeting, and who is asked to come or which room is booked, as lines of an event."""
+    addresses = [(one.name, one.address if isinstance(one, Account) else one.mail) for one in invited]
     return (
         f"ORGANIZER;CN={organiser.name}:mailto:{organiser.address}",
-        *(f"ATTENDEE;CN={one.name};PARTSTAT={answer};RSVP=TRUE:mailto:{one.address}" for one in invited),
+        *(f"ATTENDEE;CN={name};PARTSTAT={answer};RSVP=TRUE:mailto:{address}" for name, address in addresses),
     )
 
 

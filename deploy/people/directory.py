@@ -7,7 +7,7 @@ import string
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import ldap3
 from ldap3.core.exceptions import LDAPException, LDAPNoSuchObjectResult, LDAPOperationResult
@@ -60,9 +60,9 @@ class Directory:
     # -- reading ------------------------------------------------------------------------------------------------
 
     def entries(self) -> list[Entry]:
-        """Everybody, sorted by kind (groups, mailboxes, persons) and uid."""
+        """Everybody, sorted by kind (groups, mailboxes, persons, rooms) and uid."""
         found: list[dict[str, Any]] = []
-        for branch in ("people", "mailboxes", "groups"):
+        for branch in ("people", "mailboxes", "rooms", "groups"):
             with _refusing(f"ou={branch},{self.base}"):
                 found += self._ldap.extend.standard.paged_search(
                     f"ou={branch},{self.base}", "(objectClass=*)", ldap3.LEVEL, attributes=_ATTRIBUTES, paged_size=500,
@@ -82,7 +82,8 @@ class Directory:
         for r in records:
             if b"bswSharedMailbox" in r["objectClass"]:
                 its = tuple(sorted(_rdn(dn) for dn in _all(r, "bswMailboxGroup")))
-                yield Mailbox(_one(r, "uid"), _one(r, "cn"), groups=its, **_receiving(r))
+                kind: Literal["mailbox", "room"] = "room" if b"bswRoom" in r["objectClass"] else "mailbox"
+                yield Mailbox(_one(r, "uid"), _one(r, "cn"), groups=its, kind=kind, **_receiving(r))
         for r in groups:
             uid = _one(r, "cn")
             aliases = tuple(sorted(_all(r, "bswMailAlias")))
@@ -299,7 +300,7 @@ class Directory:
     # -- LDAP ---------------------------------------------------------------------------------------------------
 
     def _dn(self, entry: Entry) -> str:
-        branch = {"person": "people", "mailbox": "mailboxes", "group": "groups"}[entry.kind]
+        branch = {"person": "people", "mailbox": "mailboxes", "room": "rooms", "group": "groups"}[entry.kind]
         return f"{'cn' if entry.kind == 'group' else 'uid'}={entry.uid},ou={branch},{self.base}"
 
     def _group_dn(self, group: str) -> str:
@@ -323,6 +324,9 @@ class Directory:
         elif isinstance(entry, Mailbox):
             classes = ["bswSharedMailbox"]
             attributes |= {"uid": entry.uid, "bswStatus": "active"}
+            if entry.kind == "room":
+                classes.append("bswRoom")
+                attributes |= {"bswKind": "location", "bswBookings": "1"}
         else:
             classes = ["inetOrgPerson", "bswPerson"]
             attributes |= {"uid": entry.uid, "bswStatus": "active", "displayName": entry.name}

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Kind: TypeAlias = Literal["person", "mailbox", "group"]
+Kind: TypeAlias = Literal["person", "mailbox", "room", "group"]
 
 UID = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 """Lower case: a uid is a folder on disk and the left side of an address. No `+`: it starts the detail of an address."""
@@ -49,7 +49,11 @@ class Person:
 
 @dataclass(frozen=True)
 class Mailbox:
-    """A functional mailbox: nobody logs in to it; the members of its groups read it and send as it."""
+    """A functional mailbox: nobody logs in to it; the members of its groups read it and send as it.
+
+    Attributes:
+        kind: a `room` has a calendar too, and takes one meeting at a time; its mailbox gets the invitations.
+    """
 
     uid: str
     name: str
@@ -58,7 +62,7 @@ class Mailbox:
     groups: tuple[str, ...] = ()
     quota: int | None = None
     disabled: bool = False
-    kind: Literal["mailbox"] = "mailbox"
+    kind: Literal["mailbox", "room"] = "mailbox"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from deploy.errors import Finding, Refused
 from deploy.people.entries import LOCAL_PART, UID, Entry, Group, Mailbox, Person, addresses, mebibytes
 
 COLUMNS = ("kind", "uid", "given_name", "surname", "mail", "aliases", "groups", "quota")
-KINDS = ("person", "mailbox", "group")
+KINDS = ("person", "mailbox", "room", "group")
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ def read(file: Path, domain: str, taken: Taken) -> list[Row]:
     """Read and check a sheet.
 
     Comma or semicolon between the columns, with or without byte order mark; several aliases or groups in a cell are
-    separated by a semicolon, a comma or a space. For a mailbox or a group the column `surname` holds its name, for a
-    mailbox `groups` says whose mailbox it is.
+    separated by a semicolon, a comma or a space. For a mailbox, a room or a group the column `surname` holds its name,
+    for a mailbox or a room `groups` says whose it is.
 
     Args:
         file: the sheet.
@@ -170,8 +170,9 @@ def _row(file: Path, line: int, cells: dict[str, str], domain: str, wrong: list[
     match kind:
         case "person":
             entry = Person(uid, given, surname, mail or f"{uid}@{domain}", aliases, groups, quota)
-        case "mailbox":
-            entry = Mailbox(uid, f"{given} {surname}".strip(), mail or f"{uid}@{domain}", aliases, groups, quota)
+        case "mailbox" | "room":
+            name = f"{given} {surname}".strip()
+            entry = Mailbox(uid, name, mail or f"{uid}@{domain}", aliases, groups, quota, kind=kind)
         case "group":
             entry = Group(uid, f"{given} {surname}".strip(), mail, aliases)
         case _:

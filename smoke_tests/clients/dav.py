@@ -40,6 +40,17 @@ class Dav:
         text = f'<?xml version="1.0" encoding="utf-8"?><{root} {spaces}>{body}</{root}>'
         return self.answers(self.ask("REPORT", path, text, kind="application/xml; charset=utf-8", depth="1"))
 
+    def cards(self, book: str, words: str) -> list[str]:
+        """The cards in an address book that a search for a name finds (RFC 6352, 8.6)."""
+        match = f'<card:text-match collation="i;unicode-casemap" match-type="contains">{words}</card:text-match>'
+        found = self.report(
+            book, "card:addressbook-query",
+            "<d:prop><d:getetag/><card:address-data/></d:prop>"
+            f'<card:filter test="anyof"><card:prop-filter name="FN">{match}</card:prop-filter>'
+            f'<card:prop-filter name="EMAIL">{match}</card:prop-filter></card:filter>',
+        )  # fmt: skip
+        return [one.findtext("card:address-data", "", SPACES) for one in found.values()]
+
     @staticmethod
     def answers(response: http.Response) -> dict[str, ElementTree.Element]:
         """The parts of a 207 that were found."""

@@ -338,6 +338,15 @@ def test_a_functional_mailbox_gets_the_organisations_address(
     assert added[0][1] == people.Mailbox("balie", "De balie", "balie@proef.test", groups=("team",))
 
 
+def test_a_room_needs_nothing_but_a_name(bsw: Run, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    added = Calls(None)
+    monkeypatch.setattr(people, "add", added)
+    assert (
+        bsw("people", "add-room", "zaal", "--name", "Grote zaal", "-i", small).out == "zaal: added, zaal@proef.test\n"
+    )
+    assert added[0][1] == people.Mailbox("zaal", "Grote zaal", "zaal@proef.test", kind="room")
+
+
 def test_a_group_with_an_address_is_a_list(bsw: Run, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     added = Calls(None)
     monkeypatch.setattr(people, "add", added)

@@ -21,7 +21,7 @@ def connection() -> Any:
     connection.strategy.add_entry(
         f"cn=people,ou=services,{BASE}", {"objectClass": "applicationProcess", "userPassword": "in memory only"}
     )
-    for branch in ("people", "groups", "mailboxes"):
+    for branch in ("people", "groups", "mailboxes", "rooms"):
         connection.strategy.add_entry(f"ou={branch},{BASE}", {"objectClass": "organizationalUnit", "ou": branch})
     connection.bind()
     return connection

@@ -17,6 +17,7 @@ TEAM = Group("team", "Team", "team@rijk.test")
 ANNA = Person("anna", "Anna", "de Vries", "anna@rijk.test", ("a.devries@rijk.test",), ("team",), 5120)
 ZOE = Person("zoe", "Zoë", "van Öl", "zoe@rijk.test", ("zoë@rijk.test",))
 POST = Mailbox("postkamer", "Postkamer", "postkamer@rijk.test", (), ("team",), 500)
+ROOM = Mailbox("zaal", "Grote zaal", "zaal@rijk.test", kind="room")
 SHEET: list[Entry] = [ANNA, POST, TEAM, ZOE]
 
 
@@ -75,6 +76,18 @@ def test_an_entry_has_the_classes_and_attributes_of_the_schema(filled: Directory
     assert post["objectclass"] == [b"bswSharedMailbox"]
     assert post["bswmailboxgroup"] == [f"cn=team,ou=groups,{BASE}".encode()]
     assert raw(connection, f"cn=team,ou=groups,{BASE}")["objectclass"] == [b"groupOfNames", b"bswMailGroup"]
+
+
+def test_a_room_is_a_mailbox_that_can_be_booked(filled: Directory, connection: Any) -> None:
+    filled.add(ROOM)
+    room = raw(connection, f"uid=zaal,ou=rooms,{BASE}")
+    assert room["objectclass"] == [b"bswSharedMailbox", b"bswRoom"]
+    assert (room["bswkind"], room["bswbookings"]) == ([b"location"], [b"1"])
+    assert filled.entry("zaal") == ROOM
+    assert filled.apply([ROOM], password_for).unchanged == ("zaal",)
+    assert filled.disable("zaal") == replace(ROOM, disabled=True)
+    filled.remove("zaal")
+    assert "zaal" not in {entry.uid for entry in filled.entries()}
 
 
 def test_a_group_is_never_without_a_member_for_the_server(filled: Directory, connection: Any) -> None:

@@ -38,11 +38,13 @@ def test_every_cell_arrives(tmp_path: Path) -> None:
         "group,team,,Team,team@rijk.test,,,\n"
         "person,bram,Bram,Jansen,Bram@rijk.test,b.jansen@rijk.test;jansen@rijk.test,team,5G\n"
         "mailbox,postkamer,,Postkamer,,post@rijk.test,team,500MB\n"
+        "room,zaal,,Grote zaal,,,team,\n"
     )
     assert entries(tmp_path, text) == [
         Group("team", "Team", "team@rijk.test"),
         Person("bram", "Bram", "Jansen", "bram@rijk.test", ("b.jansen@rijk.test", "jansen@rijk.test"), ("team",), 5120),
         Mailbox("postkamer", "Postkamer", "postkamer@rijk.test", ("post@rijk.test",), ("team",), 500),
+        Mailbox("zaal", "Grote zaal", "zaal@rijk.test", groups=("team",), kind="room"),
     ]
 
 
