@@ -33,7 +33,7 @@ def press_tab(page: Page, wanted: str) -> None:
     stops = []
     for _ in range(_STOPS):
         page.keyboard.press("Tab")
-        stops.append(str(page.evaluate("document.activeElement.innerText || document.activeElement.name")).strip())
+        stops.append(str(page.evaluate("document.activeElement.innerText || document.activeElement.name")).strip()[:40])
         assert page.evaluate(_FOCUS), f"nothing shows that the keyboard is at {stops[-1]!r}"
         if stops[-1].startswith(wanted):
             return
