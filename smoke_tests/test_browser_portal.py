@@ -121,4 +121,4 @@ def test_after_logging_out_portal_and_webmail_ask_for_a_log_in(visitor: Callable
         webmail.reload()
         return webmail.get_by_role("button", name="Aanmelden").is_visible()
 
-    wait_until(asked, "the log-in page instead of the mailbox", seconds=_LOGGED_OUT_SECONDS, every=5)
+    wait_until(asked, "the log-in page instead of the mailbox", seconds=_LOGGED_OUT_SECONDS, every=3)

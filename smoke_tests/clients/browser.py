@@ -59,8 +59,9 @@ class Chromium:
         with tempfile.TemporaryDirectory(prefix="bsw-browser-") as directory, sync_playwright() as playwright:
             if authority:
                 _trust(Path(directory), authority)
+            # Ctrl-C is for the suite, which closes the browser
             program = playwright.chromium.launch(
-                executable_path=_PROGRAM, args=_OPTIONS, env={**os.environ, "HOME": directory}
+                executable_path=_PROGRAM, args=_OPTIONS, env={**os.environ, "HOME": directory}, handle_sigint=False
             )
             try:
                 yield cls(home, _program=program)
