@@ -357,6 +357,17 @@ def test_units_that_need_other_hosts_wait_for_the_last_pass(tmp_path: Path) -> N
     assert host.run(*units, last=True)["units"] == ["restart web.service"]
 
 
+def test_a_slow_unit_is_started_with_the_others_and_waited_for_at_the_end(tmp_path: Path) -> None:
+    host = host_with(tmp_path, app=STOPPED, web=STOPPED)
+    host.systemd.ready = 1
+    host.module.__dict__["READY_SECONDS"] = 0
+    slow = app(ready={"command": "app-ping"}, slow=True)
+    assert host.run(slow, {"name": "web.service"})["units"] == ["start app.service", "start web.service"]
+    assert "is not ready" in host.run(slow, {"name": "web.service"}, last=True)["msg"]
+    host.systemd.ready = 0
+    assert host.run(slow, {"name": "web.service"}, last=True)["units"] == []
+
+
 def test_the_pending_file_goes_once_all_is_well_and_the_commit_is_recorded(tmp_path: Path) -> None:
     host = host_with(tmp_path, app=RUNNING)
     host.notify()

@@ -17,7 +17,7 @@ from ansible.template import trust_as_template
 
 RULE_KEYS = {"match", "owner", "group", "mode", "validate", "restart", "reload", "secret", "when"}
 FILE_KEYS = (RULE_KEYS - {"match"}) | {"path", "content"}
-UNIT_KEYS = {"name", "state", "ready", "oneshot", "last", "enabled"}
+UNIT_KEYS = {"name", "state", "ready", "oneshot", "last", "slow", "enabled"}
 
 
 def glob_pattern(glob: str) -> re.Pattern[str]:

@@ -8,7 +8,8 @@ module: units
 short_description: Start, restart or reload exactly the units whose files changed
 description:
   - Reads which units the configure stage wanted restarted or reloaded (C(/var/lib/bsw/pending.json)).
-  - Works in the declared order; daemons that stand next to each other start at once. Waits until each is ready.
+  - Works in the declared order; daemons that stand next to each other start at once. Waits until each is ready; for
+    those that are slow to start and that no other unit needs, at the end of all.
 options:
   units: {description: Units in start order., type: list, elements: dict, required: true}
   last: {description: Whether these are the units that need other hosts' units., type: bool, default: false}
@@ -101,7 +102,8 @@ class Units:
                 self.module.run_command(["systemctl", "reset-failed", *names])
                 self.act(verb, names)
         for name, verb, unit in due:
-            self.await_ready(unit)
+            if not unit.get("slow"):
+                self.await_ready(unit)
             self.done.append(f"{verb} {name}")
 
     def due(self, unit):
@@ -219,6 +221,9 @@ def main():
     for neighbours in together(now):
         units.settle(neighbours)
     if module.params["last"]:
+        for unit in module.params["units"]:
+            if unit.get("slow") and unit.get("state", "started") == "started":
+                units.await_ready(unit)
         if module.params["converged"]:
             record.ended({**module.params["converged"], "at": int(time.time())})
         record.forget()
