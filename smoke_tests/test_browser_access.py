@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -9,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from deploy.people import Directory, new_password
+from deploy.report.evidence import Evidence
 from smoke_tests.clients.browser import Visitor
 from smoke_tests.people import Account, People
 from smoke_tests.target import Organisation
@@ -99,3 +101,21 @@ def test_nothing_keeps_people_out_of_the_pages_of_second_factors(
     assert somebody.faults() == []
     expect(somebody.log_in(karel).get_by_role("textbox", name="Code")).to_be_visible()
     assert somebody.faults() == []
+
+
+def test_nothing_keeps_people_out_of_the_passwords_of_their_programs(
+    visitor: Callable[[], Visitor], bram: Account, evidence: Evidence
+) -> None:
+    somebody = visitor()
+    page = somebody.log_in(bram)
+    somebody.product("Programma's en telefoons").click()
+    page.get_by_label("Naam, bijvoorbeeld Telefoon").fill("Telefoon")
+    page.get_by_label("telefoon: e-mail, agenda en adresboek in één (ActiveSync)").check()
+    assert somebody.faults() == []
+    page.get_by_role("button", name="Maak een wachtwoord").click()
+    expect(page.locator("#device-password")).to_have_text(re.compile(r"^\w{4}(-\w{4}){4}$"))
+    assert somebody.faults() == []
+    page.get_by_role("button", name=re.compile("Intrekken.*Telefoon")).click()
+    expect(page.get_by_text("het wachtwoord is ingetrokken")).to_be_visible()
+    assert somebody.faults() == []
+    evidence.keep("passwords of programs.png", page.screenshot())

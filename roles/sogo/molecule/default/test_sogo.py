@@ -126,6 +126,8 @@ def test_a_telephone_finds_its_protocol(host: Any, bea: tuple[str, str]) -> None
         ("DELETE", "/SOGo/dav/bea/Calendar/personal/x.ics", {"Sec-Fetch-Site": "cross-site"}, True),
         ("GET", "/SOGo/so/bea/Calendar/view", {"Sec-Fetch-Site": "cross-site"}, False),
         ("GET", "/SOGo/", {"Sec-Fetch-Site": "same-site"}, False),
+        ("GET", "/SOGo/bea/view", {"Sec-Fetch-Site": "same-site"}, False),
+        ("POST", "/SOGo/bea/view", {"Sec-Fetch-Site": "same-site"}, True),
         ("POST", "/SOGo/so/bea/Mail/0/folderINBOX/expunge", {"Origin": "https://groupware.voorbeeld.test"}, False),
         ("POST", "/SOGo/so/bea/Mail/0/folderINBOX/expunge", {"Sec-Fetch-Site": "same-origin"}, False),
     ],
