@@ -76,17 +76,21 @@ class Directory:
 
     @contextlib.contextmanager
     def _ldapsearch(self, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
-        """The program, with its password in a pipe."""
+        """The program, with its password in a pipe; it ends with whoever asked."""
         command = ["stdbuf", "-oL", "ldapsearch", "-H", "ldapi:///", "-LLL", "-o", "ldif-wrap=no", "-b", self._base]
+        secret = []
         if self._account is None:
-            command += ["-Q", "-Y", "EXTERNAL", *arguments]
-            with subprocess.Popen(command, stdout=subprocess.PIPE) as running:
+            command += ["-Q", "-Y", "EXTERNAL"]
+        else:
+            readable, writable = os.pipe()
+            os.write(writable, self._password.encode())
+            os.close(writable)
+            secret = [readable]
+            command += ["-x", "-D", self._account, "-y", f"/dev/fd/{readable}"]
+        with subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, pass_fds=secret) as running:
+            for pipe in secret:
+                os.close(pipe)
+            try:
                 yield running
-            return
-        readable, writable = os.pipe()
-        os.write(writable, self._password.encode())
-        os.close(writable)
-        command += ["-x", "-D", self._account, "-y", f"/dev/fd/{readable}", *arguments]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, pass_fds=[readable]) as running:
-            os.close(readable)
-            yield running
+            finally:
+                running.terminate()
