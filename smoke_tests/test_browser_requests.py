@@ -12,7 +12,7 @@ from smoke_tests.people import Account
 from smoke_tests.target import Organisation
 
 
-@pytest.mark.requirement("SOV-REDBUTTON")
+@pytest.mark.requirement("SOV-EGRESS")
 def test_no_request_of_any_page_leaves_the_stacks_own_names(
     visitor: Callable[[], Visitor], chromium: Chromium, home: Organisation, bram: Account, evidence: Evidence
 ) -> None:

@@ -38,10 +38,14 @@ def test_somebody_disabled_is_out_and_comes_back_with_the_mail(
         assert bram.send(message).accepted
         mailbox = els.imap()
         mailbox.wait_for(*by_id(message))
+        sending = els.outgoing()
 
         directory.disable(els.uid)
         wait_until(lambda: takes_mail(els, target.stranger).refused, "mail for somebody disabled is refused")
         wait_until(lambda: not mailbox.alive, "the open connection of somebody disabled ends")
+        reply = smtp.offer(sending, els.address, [bram.address], letter(els.address, bram.address))
+        assert not reply.accepted, "over a connection from before nothing is sent"
+        els.hang_up()
         assert open_ways(els) == frozenset()
 
         directory.enable(els.uid)
