@@ -23,6 +23,38 @@ print(json.dumps([answer.status, dict((k.lower(), v) for k, v in answer.getheade
 """
 
 
+ECHO = """
+import socket
+with socket.create_server(("127.0.0.1", 8099)) as server:
+    connection, _ = server.accept()
+    asked = connection.recv(65536).decode().lower()
+    assert "upgrade: websocket" in asked and "connection: upgrade" in asked, asked
+    connection.sendall(b"HTTP/1.1 101 Switching Protocols\\r\\nUpgrade: websocket\\r\\nConnection: Upgrade\\r\\n\\r\\n")
+    connection.sendall(connection.recv(100))
+"""
+SAY = """
+import socket, ssl
+name, end = "praat.voorbeeld.test", "\\r\\n"
+context = ssl.create_default_context()
+context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+with context.wrap_socket(socket.create_connection(("127.0.0.1", 443), 5), server_hostname=name) as said:
+    lines = "GET / HTTP/1.1", "Host: " + name, "Upgrade: websocket", "Connection: Upgrade", end
+    said.sendall(end.join(lines).encode())
+    answer = said.recv(65536)
+    said.sendall(b"hallo")
+    print(answer.split()[1].decode(), said.recv(100).decode())
+"""
+PAGE = """server {
+    listen 443 ssl;
+    server_name praat.voorbeeld.test;
+    location / {
+        include snippets/bsw-websocket.conf;
+        proxy_pass http://127.0.0.1:8099;
+    }
+}
+"""
+
+
 def get(host, url, *, method="GET", address="127.0.0.1", asked=""):
     """Status, headers and body of a page, asked for on the host itself; certificates are not this test's matter."""
     scheme, _, rest = url.partition("://")
@@ -167,6 +199,16 @@ def test_a_broken_page_is_refused_and_the_others_stay(host):
     host.check_output("rm /etc/nginx/bsw.d/kapot.conf")
     assert refused.failed
     assert get(host, f"https://{DOMAIN}/")[0] == 200
+
+
+def test_a_request_becomes_a_websocket(host):
+    host.check_output("printf %%s %s > /etc/nginx/bsw.d/praat.conf", PAGE)
+    try:
+        host.check_output("systemd-run -q --unit praat python3 -c %s", ECHO)
+        host.check_output("systemctl restart nginx; until ss -Hltn | grep -q :8099; do sleep 0.1; done")
+        assert host.check_output("python3 -c %s", SAY) == "101 hallo"
+    finally:
+        host.run("systemctl stop praat; rm /etc/nginx/bsw.d/praat.conf; systemctl reload nginx")
 
 
 def test_a_request_is_in_the_journal_without_what_may_let_somebody_in(host):
