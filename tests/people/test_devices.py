@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 from datetime import date
 from typing import Any
 
 import pytest
 
 from deploy.errors import Refused
-from deploy.people.devices import Device
+from deploy.paths import ROLES
+from deploy.people.devices import USES, Device
 from deploy.people.directory import Directory
 from deploy.people.entries import Mailbox, Person
 from tests.people.conftest import BASE
@@ -76,3 +79,17 @@ def test_only_a_person_has_devices(anna: Directory) -> None:
         anna.devices("post")
     with pytest.raises(Refused, match="nobody in the directory"):
         anna.add_device("zoe", "Laptop", ["mail"], "random")
+
+
+def test_the_portal_the_directory_and_the_door_know_the_same_protocols() -> None:
+    """Three programs in three languages write and judge the same values; none can call another."""
+    [plugin] = (ROLES / "lemonldap/rootfs").rglob("BswDevices.pm")
+    [table] = re.findall(r"%PROTOCOLS = \( (.*) \);", plugin.read_text())
+    uses = re.findall(r"(\w+) *=> \[(.*?)\]", table)
+    assert {use: tuple(re.findall("[a-z]+", its.replace("qw", ""))) for use, its in uses} == USES
+    schema = (ROLES / "openldap/rootfs/etc/ldap/slapd.ldif.j2").read_text()
+    [allowed] = re.findall(r"bswAppPassword regex \^\(([a-z|]+)\):", schema)
+    assert sorted(allowed.split("|")) == sorted(protocol for its in USES.values() for protocol in its)
+    door = (ROLES / "sogo/rootfs/usr/local/lib/bsw/groupware-door").read_text()
+    [judged] = re.findall(r"^PROTOCOLS = \((.*)\)$", door, re.MULTILINE)
+    assert json.loads(f"[{judged}]") == [*USES["calendar"], *USES["mobile"]]
